@@ -1,5 +1,6 @@
 //! Tells the service manager (systemd) how the daemon does, and feeds its watchdog.
 
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -17,6 +18,22 @@ pub fn notify(state: &[NotifyState]) {
     if let Err(error) = sd_notify::notify(state) {
         warn!("the service manager cannot be told: {error}");
     }
+}
+
+/// The name by which the service manager keeps the listening socket.
+const SOCKET: &str = "http";
+
+/// Has the service manager keep the listening socket, and pass it to the next daemon.
+pub fn keep_socket(socket: &impl AsFd) {
+    let state = [NotifyState::FdStore, NotifyState::FdName(SOCKET)];
+    if let Err(error) = sd_notify::notify_with_fds(&state, &[socket.as_fd()]) {
+        warn!("the service manager cannot be given the listening socket: {error}");
+    }
+}
+
+/// Has the service manager close the listening socket that it keeps, if there is one.
+pub fn release_socket() {
+    notify(&[NotifyState::FdStoreRemove, NotifyState::FdName(SOCKET)]);
 }
 
 /// Tells the service manager that the daemon lives. On SQLite it does so only after the store has

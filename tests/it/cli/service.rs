@@ -1,5 +1,7 @@
 //! The daemon as an operator meets it: started, asked, reloaded, stopped, read in its log.
 
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -129,6 +131,38 @@ async fn it_tells_that_it_lives_and_what_it_does() {
     assert!(metrics.contains("\nsurveyd_account_held{account=\"acme\"} 0\n"), "{metrics}");
     assert_eq!(get(&running, "/elsewhere").await.0, 404);
     stopped(running, "INT").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_listens_on_the_socket_that_was_kept_for_it() {
+    let kept = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = kept.local_addr().unwrap();
+    let listen = format!("listen = \"{address}\"");
+    let text = configuration(NOWHERE).replace("listen = \"127.0.0.1:0\"", &listen);
+    // A connection between two daemons.
+    let mut early = TcpStream::connect(address).unwrap();
+    early.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let program = Program::new(&text);
+    let mut running = program.launch_on(kept);
+    running.until("daemon.ready", 1).await;
+    assert_eq!(running.address(), address.to_string());
+    let mut answer = String::new();
+    early.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+    assert_eq!(get(&running, "/healthz").await.0, 200);
+    stopped(running, "TERM").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_that_was_kept_for_another_address_is_closed() {
+    let kept = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = kept.local_addr().unwrap();
+    let program = Program::new(&configuration(NOWHERE));
+    let mut running = program.launch_on(kept);
+    running.until("daemon.ready", 1).await;
+    assert_ne!(running.address(), address.to_string());
+    assert!(TcpStream::connect(address).is_err(), "nobody listens there");
+    stopped(running, "TERM").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,8 @@
 //! The built program, in a folder of its own, with nothing of this process's environment.
 
 use std::fs::{self, File, Permissions};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -160,7 +162,21 @@ impl Program {
         self.launch_with(log.into())
     }
 
-    /// The same, its log somewhere else.
+    /// `surveyd run`, with a listening socket as systemd passes it (sd_listen_fds(3)).
+    pub fn launch_on(&self, socket: TcpListener) -> Running {
+        let (log, out) = (self.path("log"), self.path("out"));
+        let pass = "exec 3<&0 0</dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" run";
+        let mut command = Command::new("sh");
+        command.args(["-c", pass, env!("CARGO_BIN_EXE_surveyd")]);
+        command.env_clear().current_dir(self.folder.path());
+        command.env("SURVEYD_CONFIG", self.path("surveyd.toml"));
+        command.env("STATE_DIRECTORY", self.folder.path());
+        command.stdin(OwnedFd::from(socket)).stdout(File::create(&out).unwrap());
+        let child = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
+        Running { child, log, out }
+    }
+
+    /// `surveyd run`, its log somewhere else.
     pub fn launch_with(&self, stderr: Stdio) -> Running {
         let (log, out) = (self.path("log"), self.path("out"));
         let mut command = self.command(&["run"]);
