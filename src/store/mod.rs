@@ -171,7 +171,7 @@ impl Store {
     /// database is neither created nor changed.
     pub async fn attach(location: &Location) -> Result<Self> {
         sqlx::any::install_default_drivers();
-        location.file().map_or(Ok(()), database::file_watch::settle)?;
+        location.file().map_or(Ok(()), database::file_watch::settle_where_there)?;
         database::migrate::require_current(location).await?;
         Self::with(location, None, Standing::new(), location.watch())
     }

@@ -35,7 +35,7 @@ pub async fn back_up(location: &Location, to: &Path, replaces: bool) -> Result<B
     let Some(database) = location.file() else { return Err(is_postgres()) };
     let to = std::path::absolute(to).map_err(|error| cannot(to, &error))?;
     refuse_taken(&to, replaces)?;
-    file_watch::settle(database)?;
+    file_watch::settle_where_there(database)?;
     match migrate::found(location).await? {
         Some(found) if found > migrate::KNOWN => {
             return Err(Error::NewerSchema { found, known: migrate::KNOWN });

@@ -430,3 +430,17 @@ pub fn settle(file: &Path) -> Result<()> {
     let _ = fs::remove_file(note_path);
     Ok(())
 }
+
+/// Settles for a command that creates no database. If there is none, the log stays where it is,
+/// because its database may be moved back.
+pub fn settle_where_there(file: &Path) -> Result<()> {
+    match fs::metadata(file) {
+        Ok(found) if found.len() > 0 => settle(file),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// True if the database went away under a daemon and nothing was begun in its place since.
+pub fn has_note(file: &Path) -> bool {
+    beside(file, NOTE).exists()
+}

@@ -7,6 +7,7 @@ use sqlx::any::AnyConnectOptions;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, SqlSafeStr};
 
+use super::file_watch;
 use crate::files;
 use crate::store::location::connect;
 use crate::store::{Engine, Error, Location, Result};
@@ -135,6 +136,14 @@ pub fn missing(location: &Location) -> String {
                 `systemctl start surveyd`), or run `surveyd migrate`"
             .into();
     };
+    if file_watch::has_note(file) {
+        return format!(
+            "{} was deleted or moved away while surveyd worked on it. If you moved it, move it back \
+             before surveyd is started again: nothing is lost then. Else put a backup in its place: \
+             `surveyd restore FILE`",
+            file.display()
+        );
+    }
     format!(
         "there is no database yet: start `surveyd run`, which makes {} (so does `surveyd migrate`; \
          a service starts by `systemctl start surveyd`). \

@@ -251,10 +251,17 @@ async fn a_database_that_was_moved_is_moved_back_without_a_loss_as_its_lines_say
     let mut running = program.start().await;
     assert_eq!(program.run(&["surveys", "list", "--json"]).json().as_array().unwrap().len(), 2);
 
-    // And moved back before the next start.
+    // And moved back before the next start, though somebody has looked meanwhile.
     assert_eq!(post(&running, 2).await, Some(202));
     fs::rename(&file, &away).unwrap();
     assert_eq!(running.ended().await.code(), Some(74));
+    for arguments in [&["status"][..], &["surveys", "list"], &["backup", "copy"]] {
+        let refused = program.run(arguments);
+        let end = "was deleted or moved away while surveyd worked on it. If you moved it, move it \
+                   back before surveyd is started again: nothing is lost then. Else put a backup in \
+                   its place: `surveyd restore FILE`\n";
+        assert_eq!((refused.code, refused.stderr), (1, format!("surveyd: {shown} {end}")));
+    }
     fs::rename(&away, &file).unwrap();
     let mut running = program.start().await;
     assert_eq!(program.run(&["surveys", "list", "--json"]).json().as_array().unwrap().len(), 3);
