@@ -315,10 +315,14 @@ fn of_account(facts: &Facts) -> Vec<Obstacle> {
 /// copied the keys as the service started.
 pub fn remedy_of_pause(why: &str) -> String {
     let reload = "then reload: `systemctl reload surveyd`, or `kill -HUP` its process";
-    // X knows no such page. It has not come to look at the keys.
-    match why.starts_with("code 34:") {
-        true => format!("Correct x.base_url, {reload}"),
-        false => format!(
+    match why.split_once(':').map(|(code, _)| code) {
+        // X knows no such page. It has not come to look at the keys.
+        Some("code 34") => format!("Correct x.base_url, {reload}"),
+        // The account is suspended or locked. Its keys are right.
+        Some("code 64" | "code 326") => {
+            format!("Log in to X as this account, where X says what ends that, {reload}")
+        }
+        Some(_) | None => format!(
             "Check its keys and its access to the feedback API, {reload}. Keys that systemd hands over \
              (`LoadCredential=`) are read anew by a restart only: `systemctl restart surveyd`"
         ),

@@ -51,6 +51,7 @@ fn spent(allowed: u32) -> CallsLeft {
 fn table() -> Vec<(Cause, bool, Facts, &'static str)> {
     use Cause::*;
     let pause = Pause { since: NOW, why: "code 32: no".into(), asked_again_at: later(1) };
+    let locked = Pause { why: "code 326: locked".into(), ..pause.clone() };
     let elsewhere = Pause { why: "code 34: no page".into(), ..pause.clone() };
     let holding = Holding {
         since: NOW,
@@ -98,6 +99,14 @@ fn table() -> Vec<(Cause, bool, Facts, &'static str)> {
             "account acme is paused since 2026-11-22T08:00:00.000Z: X refuses it (code 34: no page); X is \
              asked again at 2026-11-22T08:01:00.000Z. Correct x.base_url, then reload: `systemctl reload \
              surveyd`, or `kill -HUP` its process",
+        ),
+        (
+            Paused,
+            true,
+            Facts { pause: Some(locked), ..facts() },
+            "account acme is paused since 2026-11-22T08:00:00.000Z: X refuses it (code 326: locked); X is \
+             asked again at 2026-11-22T08:01:00.000Z. Log in to X as this account, where X says what ends \
+             that, then reload: `systemctl reload surveyd`, or `kill -HUP` its process",
         ),
         (
             Held,
