@@ -47,13 +47,15 @@ pub enum Error {
     Broken(String),
 }
 
-/// SQLITE_IOERR, SQLITE_CORRUPT and SQLITE_NOTADB (sqlite.org/rescode.html).
-const SQLITE_DISK_FAILS: [u32; 3] = [10, 11, 26];
+/// SQLITE_IOERR and SQLITE_NOTADB (sqlite.org/rescode.html).
+const SQLITE_DISK_FAILS: [u32; 2] = [10, SQLITE_NOTADB];
 
 /// SQLITE_PERM, SQLITE_READONLY and SQLITE_CANTOPEN.
 pub(super) const SQLITE_DENIED: [u32; 3] = [3, 8, 14];
 
 pub(super) const SQLITE_NOTADB: u32 = 26;
+
+const SQLITE_CORRUPT: u32 = 11;
 
 const SQLITE_FULL: u32 = 13;
 
@@ -99,6 +101,10 @@ impl From<sqlx::Error> for Error {
         // kind.
         let code = code.filter(|code| code.len() < 5).and_then(|code| code.parse::<u32>().ok());
         match code {
+            Some(code) if code & 0xFF == SQLITE_CORRUPT => Self::Io(format!(
+                "{error}. Stop surveyd and put a backup in its place: `surveyd restore FILE \
+                 --replace`"
+            )),
             Some(code) if SQLITE_DISK_FAILS.contains(&(code & 0xFF)) => Self::Io(error.to_string()),
             Some(code) if (code & 0xFF).to_string() == SQLITE_BUSY => {
                 Self::Unavailable(HELD_BY_ANOTHER.into())
