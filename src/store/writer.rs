@@ -366,7 +366,10 @@ impl WriterTask {
             _ => {
                 self.failing = false;
                 if self.outage.over(WRITES) {
-                    info!(event = "store.recovered", "the database takes writes again");
+                    info!(
+                        event = "store.recovered",
+                        "the database answers again: all work goes on"
+                    );
                 }
             }
         }
