@@ -193,7 +193,10 @@ impl CloseLog {
         tell("close.accepted", "a close is taken in: survey");
         match taken.state {
             "scheduled" => tell("survey.scheduled", "scheduled: survey"),
-            "suppressed" => tell("survey.suppressed", "suppressed: survey"),
+            "suppressed" => {
+                let reason = taken.reason.as_deref().unwrap_or_default();
+                tell("survey.suppressed", &format!("suppressed ({reason}): survey"));
+            }
             "cancelled" => {
                 tell("survey.cancelled", "cancelled, for the conversation went on: survey");
             }
