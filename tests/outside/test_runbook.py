@@ -215,7 +215,14 @@ def closed_again(person, conversation):
 # 9.
 
 
-def test_too_many_people_are_asked(x, night):
+@pytest.mark.parametrize("mode", ["", 'mode = "live"\n'], ids=["by default", "live by name"])
+def test_too_many_people_are_asked(x, tmp_path, mode):
+    with Night(tmp_path, x, account_keys=mode + ACCOUNT_KEYS) as night:
+        night.start()
+        stop_all_prompts_and_put_it_right(night)
+
+
+def stop_all_prompts_and_put_it_right(night):
     wrong, right = ["31", "32", "33"], ["21", "22"]
     night.report(*wrong[:1], team="archive")
     night.report("11", account="globex")
