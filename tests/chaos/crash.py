@@ -59,7 +59,7 @@ def is_gone(surveyd):
     return surveyd.process.poll() is not None
 
 
-def ended(surveyd):
+def last_words(surveyd):
     """How it ended, and the last that it said."""
     return f"ended with {surveyd.process.poll()}, having said: {surveyd.log_path.read_text()[-1_000:]}"
 

@@ -6,7 +6,7 @@ import requests
 
 import lengths
 from business import ACCOUNTS, Case, at_work, people
-from crash import counted, counting, ended, is_gone, states, until_ready_or_gone
+from crash import counted, counting, is_gone, last_words, states, until_ready_or_gone
 from hostile_x import HostileWorld, HostileX
 
 PATIENCE_SECONDS = 40
@@ -20,7 +20,7 @@ def lived_once(folder, from_nothing):
         if not from_nothing:
             surveyd.run("migrate")
         surveyd.launch(counting(folder / "calls"), {"TOKIO_WORKER_THREADS": "1"})
-        assert until_ready_or_gone(surveyd), ended(surveyd)
+        assert until_ready_or_gone(surveyd), last_words(surveyd)
         assert drive(surveyd, x.world, cases, PATIENCE_SECONDS) == "done"
         assert surveyd.stop() == 0
         return counted(folder / "calls")

@@ -12,7 +12,7 @@ import pytest
 
 import lengths
 from business import ACCOUNTS, Case, at_work, people
-from crash import CALLS, at, ended, point, require_strace, until_ready_or_gone
+from crash import CALLS, at, last_words, point, require_strace, until_ready_or_gone
 from hostile_x import Fault, HostileWorld, HostileX
 from life import PATIENCE_SECONDS, drive, judge, lived_once
 
@@ -52,7 +52,7 @@ def live_through(number, counts, folder):
                     for case in cases:
                         case.is_acknowledged = False
             surveyd.launch()
-            assert until_ready_or_gone(surveyd), ended(surveyd)
+            assert until_ready_or_gone(surveyd), last_words(surveyd)
             drive(surveyd, world, cases, PATIENCE_SECONDS)
             judge(surveyd, world, cases)
             assert surveyd.stop() == 0

@@ -7,7 +7,7 @@ import pytest
 
 import lengths
 from business import ACCOUNTS, Case, at_work, people
-from crash import at, ended, point, require_strace, until_ready_or_gone
+from crash import at, last_words, point, require_strace, until_ready_or_gone
 from hostile_x import HostileWorld, HostileX
 from life import PATIENCE_SECONDS, drive, judge, lived_once
 
@@ -37,7 +37,7 @@ def live_through(number, counts, folder):
                 assert code == EX_IOERR or (code is None and is_of_index(met[0])), f"ended with {code}"
             surveyd.kill()
             surveyd.launch()
-            assert until_ready_or_gone(surveyd), ended(surveyd)
+            assert until_ready_or_gone(surveyd), last_words(surveyd)
             drive(surveyd, world, cases, PATIENCE_SECONDS)
             judge(surveyd, world, cases)
             assert surveyd.stop() == 0

@@ -6,7 +6,7 @@ import time
 
 import lengths
 import scenario
-from crash import at, ended, require_strace, until_ready_or_gone
+from crash import at, last_words, require_strace, until_ready_or_gone
 from harness import SECONDS, Surveyd, close, moment, wait_until
 
 LINES = 300
@@ -54,7 +54,7 @@ def live_through(number, folder):
                 break
             hits += 1
         surveyd.launch()
-        assert until_ready_or_gone(surveyd), ended(surveyd)
+        assert until_ready_or_gone(surveyd), last_words(surveyd)
         wait_until("the file in done/", lambda: (spool / "done" / "lines.jsonl").exists())
         rows = surveyd.rows()
         states = {row["conversation_id"]: row["state"] for row in rows.values()}

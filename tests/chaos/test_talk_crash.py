@@ -12,7 +12,7 @@ import pytest
 
 import lengths
 from business import ACCOUNTS, people
-from crash import CALLS, at, counted, counting, ended, point, require_strace, until_ready_or_gone
+from crash import CALLS, at, counted, counting, last_words, point, require_strace, until_ready_or_gone
 from harness import wait_until
 from hostile_x import Fault, HostileX
 from talking import Talk, TalkWorld, at_work, drive, judge, talks
@@ -33,7 +33,7 @@ def lived_once(folder, from_nothing, stream):
         if not from_nothing:
             surveyd.run("migrate")
         surveyd.launch(counting(folder / "calls"), {"TOKIO_WORKER_THREADS": "1"})
-        assert until_ready_or_gone(surveyd), ended(surveyd)
+        assert until_ready_or_gone(surveyd), last_words(surveyd)
         # Delivered beforehand it would be asked about half a minute later: X may deliver late.
         of_lists = "v1.1" if stream == "webhook" else stream
         asked = [talk for talk in held if talk.is_asked]
@@ -74,7 +74,7 @@ def live_through(number, counts, folder):
                 kills += surveyd.process.poll() == -9
                 surveyd.kill()
             surveyd.launch()
-            assert until_ready_or_gone(surveyd), ended(surveyd)
+            assert until_ready_or_gone(surveyd), last_words(surveyd)
             ended = drive(surveyd, world, asked, stream, chance, PATIENCE_SECONDS)
             if ended == "done" and stream != "webhook" and size == 100 and chance.random() < 0.5:
                 again = Talk(held[0].person, (">Thanks. One thing more?", "<Go on."))
