@@ -4,6 +4,7 @@ pub mod database;
 pub mod help_desk;
 pub mod log;
 pub mod people;
+pub mod processor;
 pub mod program;
 pub mod receiver;
 pub mod stage;

@@ -2,6 +2,7 @@
 //! set by hand. No loops of the daemon's, no waiting: a day takes as long as its work.
 
 mod losses;
+mod world;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,10 +17,7 @@ use surveyd::domain::close::{Close, Notice, Reopening};
 use surveyd::domain::id::{ConversationId, SurveyId, UserId};
 use surveyd::domain::time::Millis;
 use surveyd::poller::{self, Poller};
-use surveyd::sandbox::record::{DeliveredPrompt, RefusedCall};
-use surveyd::sandbox::{
-    self, ApiCall, FaultOrder, InjectedFault, Person, Sandbox, SandboxAccount, SandboxConfig, World,
-};
+use surveyd::sandbox::{self, Sandbox, SandboxAccount, SandboxConfig};
 use surveyd::stop::{StopSender, stopper};
 use surveyd::store::{ResultRow, ResultsQuery, Store, Taken};
 use surveyd::watcher::spool::{self, Spool};
@@ -30,6 +28,7 @@ use surveyd::{scheduler, x};
 
 use super::START;
 use super::database::Database;
+use super::processor;
 
 /// How a stage differs from the usual; the texts are lines of the configuration's sections.
 pub struct Setup {
@@ -67,6 +66,10 @@ impl Default for Setup {
 
 /// The time between two passes that want to go on at once, as in the daemon.
 const BREATH: Duration = Duration::from_millis(10);
+/// So many passes without a call to X show that surveyd only looks at its clock.
+const IDLE_PASSES: u32 = 4;
+const IDLE: Duration = Duration::from_secs(5 * 60);
+const HOURS: Duration = Duration::from_secs(6 * 60 * 60);
 /// A pass that always wants to go on at once makes no headway.
 const ROUNDS_MAX: usize = 100_000;
 
@@ -101,6 +104,7 @@ impl Stage {
     }
 
     pub async fn on(database: Database, setup: Setup) -> Self {
+        processor::keep_to_one();
         let (clock, now_at_x) = sandbox::TimeSource::manual(START.plus(setup.x_ahead));
         let mut world = SandboxConfig::quiet(clock);
         world.accounts = accounts(setup.accounts);
@@ -198,12 +202,22 @@ impl Stage {
         self.now_at_x.store(self.now.load(Ordering::SeqCst) + seconds * 1_000, Ordering::SeqCst);
     }
 
-    /// Time passes while surveyd does whatever it wants to, whenever it wants to.
+    /// Time passes while surveyd does whatever it wants to, whenever it wants to. Within hours,
+    /// after a few passes without a call to X, they come only every five minutes until the next.
     pub async fn pass(&mut self, length: Duration) {
         let end = self.now().plus(length);
+        let mut idle = 0;
         for _ in 0..ROUNDS_MAX {
+            let calls = self.calls_in_all();
             let next = self.work().await;
             let now = self.now();
+            idle = if self.calls_in_all() == calls { idle + 1 } else { 0 };
+            let next = match next {
+                Some(next) if idle > IDLE_PASSES && length >= HOURS && next > now => {
+                    Some(next.max(now.plus(IDLE)))
+                }
+                next => next,
+            };
             match next {
                 Some(next) if next <= now => self.wait(BREATH),
                 Some(next) if next <= end => self.wait(next.since(now)),
@@ -290,51 +304,6 @@ impl Stage {
         self.intake.reopening(reopening).await.unwrap()
     }
 
-    /// Looks into X, or changes it.
-    pub fn x<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
-        look(&mut self.sandbox.world().lock().unwrap())
-    }
-
-    pub fn tell(&self, person: u64, is: Person) {
-        self.x(|world| world.tell(person, is));
-    }
-
-    pub fn fault(&self, call: ApiCall, times: u32, fault: InjectedFault) {
-        self.x(|world| world.fault(call, times, fault));
-    }
-
-    pub fn fault_of(&self, account: u64, call: ApiCall, times: u32, fault: InjectedFault) {
-        self.x(|world| world.order(FaultOrder { call, user_id: Some(account), times, fault }));
-    }
-
-    /// All prompts that reached somebody.
-    pub fn prompts(&self) -> Vec<DeliveredPrompt> {
-        self.x(|world| world.prompts().to_vec())
-    }
-
-    /// How often somebody was prompted.
-    pub fn prompted(&self, person: u64) -> usize {
-        self.x(|world| world.prompts_to(person).count())
-    }
-
-    pub fn calls(&self, call: ApiCall) -> u64 {
-        self.x(|world| world.calls(call))
-    }
-
-    /// The calls that X refused by its rules.
-    pub fn refused(&self) -> Vec<RefusedCall> {
-        self.x(|world| world.refused().cloned().collect())
-    }
-
-    /// The one who was prompted last answers by hand.
-    pub fn answer(&self, person: u64, score: Option<u8>, text: Option<&str>) {
-        let now = self.sandbox.now();
-        self.x(|world| {
-            let id = world.prompts_to(person).last().expect("is prompted").feedback_id;
-            world.answer(id, score, text, now).unwrap();
-        });
-    }
-
     pub async fn results(&self) -> Vec<ResultRow> {
         let query = ResultsQuery {
             from: Millis(i64::MIN),
@@ -347,20 +316,29 @@ impl Stage {
 
     /// The newest survey of a conversation.
     pub async fn survey(&self, conversation: &str) -> ResultRow {
-        let all = self.results().await;
-        let of_it =
-            all.into_iter().filter(|row| row.survey.conversation_id.as_str() == conversation);
-        of_it.max_by_key(|row| row.survey.closed_at).expect("a survey of this conversation")
+        self.newest().await.remove(conversation).expect("a survey of this conversation")
+    }
+
+    /// The newest survey of each conversation.
+    async fn newest(&self) -> HashMap<String, ResultRow> {
+        let mut all = self.results().await;
+        all.sort_by_key(|row| row.survey.closed_at);
+        all.into_iter().map(|row| (row.survey.conversation_id.to_string(), row)).collect()
     }
 
     /// The state of a conversation's newest survey, with the reason where it has one:
     /// `suppressed: throttled`.
     pub async fn state(&self, conversation: &str) -> String {
-        let state = self.survey(conversation).await.survey.state;
-        match state.reason() {
-            Some(reason) => format!("{}: {reason}", state.name()),
-            None => state.name().to_owned(),
-        }
+        self.states().await.remove(conversation).expect("a survey of this conversation")
+    }
+
+    /// The same of all conversations.
+    pub async fn states(&self) -> HashMap<String, String> {
+        let state = |row: ResultRow| match row.survey.state.reason() {
+            Some(reason) => format!("{}: {reason}", row.survey.state.name()),
+            None => row.survey.state.name().to_owned(),
+        };
+        self.newest().await.into_iter().map(|(name, row)| (name, state(row))).collect()
     }
 }
 

@@ -62,6 +62,7 @@ use surveyd::store::{
 };
 
 use crate::harness::database::{self, Database};
+use crate::harness::processor;
 
 const START: Millis = Millis(1_790_000_000_000);
 const SECOND: Duration = Duration::from_secs(1);

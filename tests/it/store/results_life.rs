@@ -400,7 +400,8 @@ async fn live(database: Database, deeds: Vec<Deed>) {
 }
 
 fn lives(cases: u32, database: impl AsyncFn() -> Option<Database>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    processor::keep_to_one();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut config = ProptestConfig::with_cases(cases);
     config.failure_persistence = None;
     proptest!(config, |(deeds in prop::collection::vec(any_deed(), 1..80))| {
