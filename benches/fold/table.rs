@@ -84,18 +84,32 @@ const SAMPLE: usize = 100;
 
 /// Asserts that the sides hold the same: A and C in full, B in what its upsert knows of. How many
 /// rows were compared.
-pub fn compare(folders: &[PathBuf; 3], rows: u64) -> usize {
-    let [a, b, c] = folders.each_ref().map(|folder| raw::open(&folder.join(FILE)));
+pub fn compare(folders: &[PathBuf; 4], rows: u64) -> usize {
+    let [a, b, c, d] = folders.each_ref().map(|folder| raw::open(&folder.join(FILE)));
     let joined = "survey_id, score, score_given_at, score_told_at, comment, comment_given_at, \
                   comment_told_at, updates, judged_by, told";
     let replaced = "id, updated_at, created_at, to_user_id, external_id, kind, \
                     question_variant_id, test, dm_id, raw";
     let all = format!("{replaced}, {joined}");
     assert!(sample(&a, &all) == sample(&c, &all), "A and C hold the same");
+    assert!(sample(&a, &all) == sample(&d, &all), "A and D hold the same");
     assert!(sample(&a, replaced) == sample(&b, replaced), "A and B hold the same");
     let found = sample(&a, "id").len();
     assert!(found >= rows as usize / SAMPLE, "the sample is as large as it should be");
     found
+}
+
+/// Has the database mark no survey whose result is to be made again.
+pub fn mark_nothing(folder: &Path) {
+    let database = raw::open(&folder.join(FILE));
+    let sql = "select name from sqlite_schema where type = 'trigger' and name like 'result_%'";
+    let mut statement = database.prepare(sql).expect("the table is there");
+    let names = statement.query_map([], |row| row.get(0)).expect("it can be read");
+    let names: Vec<String> = names.collect::<rusqlite::Result<_>>().expect("it can be read");
+    assert!(!names.is_empty(), "the marks are made by triggers");
+    for name in names {
+        database.execute_batch(&format!("drop trigger {name}")).expect("it can be dropped");
+    }
 }
 
 fn sample(database: &Connection, columns: &str) -> Vec<Vec<Value>> {
