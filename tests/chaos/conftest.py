@@ -5,6 +5,7 @@ import pytest
 import lengths
 import needs
 from harness import BINARY
+from runbook import x  # noqa: F401: a fixture of every runbook test
 
 
 # A soak is long or it is none: `tests/long soak`.

@@ -3,18 +3,10 @@ tests/outside/test_runbook.py, everybody is asked once."""
 
 import subprocess
 
-import pytest
-
 from clocks import HOUR, FakeClock
 from disks import command, fill, in_memory, require_root
 from harness import wait_until
-from runbook import Night, X
-
-
-@pytest.fixture
-def x():
-    with X() as x:
-        yield x
+from runbook import Night
 
 
 # 4.

@@ -1,17 +1,9 @@
 """docs/runbook.md on a PostgreSQL server of its own: the database is lost, the server is away. As in
 tests/outside/test_runbook.py, everybody is asked once."""
 
-import pytest
-
 from harness import moment, wait_until
-from runbook import Night, X
+from runbook import Night
 from servers import at_work_on_it
-
-
-@pytest.fixture
-def x():
-    with X() as x:
-        yield x
 
 
 # 7, on PostgreSQL.

@@ -8,6 +8,7 @@ import business as businesses
 import needs
 from day import live
 from harness import BINARY
+from runbook import x  # noqa: F401: a fixture of every runbook test
 
 
 def pytest_configure():

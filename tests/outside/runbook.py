@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
 import requests
 
 import scenario
@@ -189,6 +190,12 @@ class X(XServer):
         for name in ("world", "scheme", "keys", "endpoint"):
             setattr(self.http, name, getattr(gone, name))
         self.__enter__()
+
+
+@pytest.fixture
+def x():
+    with X() as x:
+        yield x
 
 
 # The stage.

@@ -9,17 +9,11 @@ import pytest
 import requests
 
 from harness import moment, wait_until
-from runbook import ACCOUNT_KEYS, ACCOUNTS, PAGE, SURVEY_KEYS, Night, X, block, blocks, pattern
+from runbook import ACCOUNT_KEYS, ACCOUNTS, PAGE, SURVEY_KEYS, Night, block, blocks, pattern
 
 HERE = Path(__file__).parent
 PARTS = ["What you see", "What surveyd does.", "What you type", "How you know that it is over."]
 PLAYED_IN = [*HERE.glob("test_runbook*.py"), *(HERE.parent / "chaos").glob("test_runbook*.py")]
-
-
-@pytest.fixture
-def x():
-    with X() as x:
-        yield x
 
 
 @pytest.fixture

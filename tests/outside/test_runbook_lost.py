@@ -4,15 +4,9 @@ and whoever was not is."""
 import pytest
 
 from harness import moment, wait_until
-from runbook import Night, X
+from runbook import Night
 
 IN_BACKUP, SINCE, MEANWHILE, LATER = "11", "12", "13", "14"
-
-
-@pytest.fixture
-def x():
-    with X() as x:
-        yield x
 
 
 @pytest.fixture
