@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use super::migrate::say_log_set_aside;
 use super::out_file::{is_beside, place};
 use super::progress::growing;
 use super::{Context, print_json, usage};
@@ -59,6 +60,7 @@ pub async fn run(wanted: &Backup, context: &Context) -> anyhow::Result<()> {
         return Err(usage("FILE", &file.display().to_string(), problem));
     }
     let bytes = database.and_then(|it| fs::metadata(it).ok()).map_or(0, |found| found.len());
+    say_log_set_aside(&location)?;
     let making = store::back_up(&location, file, wanted.force);
     let contents = growing(making, &store::part_of(file), bytes, "copied and checked:").await?;
     if wanted.json {

@@ -25,6 +25,8 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 pub async fn run(context: &Context) -> anyhow::Result<()> {
     let location = context.shown_location()?;
+    store::refuse_beside_log(&location)?;
+    say_log_set_aside(&location)?;
     let store = match store::pending_migrations(&location).await? {
         Some(pending) => {
             note!("{}", pending.words());
@@ -45,6 +47,14 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
         fill(&store, context).await?;
     }
     store.close().await;
+    Ok(())
+}
+
+/// Says which log is moved aside as the database is opened, where it is, and how it is put back.
+pub fn say_log_set_aside(location: &Location) -> Result<()> {
+    if let Some(words) = store::set_log_aside(location)? {
+        note!("{words}");
+    }
     Ok(())
 }
 

@@ -272,6 +272,7 @@ impl Context {
 
     /// Opens the database there. If there is none, it may lie beside the configuration.
     async fn attach(&self, location: &Location) -> anyhow::Result<Store> {
+        migrate::say_log_set_aside(location)?;
         let error = match Store::attach(location).await {
             Err(error @ store::Error::Missing(_)) => error,
             attached => return Ok(attached?),

@@ -65,7 +65,7 @@ pub use close::taken::Taken;
 pub use database::doubt::Doubt;
 pub use database::durability::{Weakness, weaknesses};
 pub use database::mark_comparison::MarkComparison;
-pub use database::migrate::{PendingMigrations, pending as pending_migrations};
+pub use database::migrate::{PendingMigrations, pending as pending_migrations, refuse_beside_log};
 pub use database::outage::Outage;
 pub use database::progress::Progress;
 pub use database::respelt::Respelt;
@@ -136,7 +136,10 @@ impl Store {
     /// Opens the database, brings its schema up to date and starts the writer.
     pub async fn open(location: &Location) -> Result<Self> {
         sqlx::any::install_default_drivers();
-        location.file().map_or(Ok(()), database::file_watch::settle)?;
+        let set_aside = location.file().map_or(Ok(None), database::log_note::settle)?;
+        if let Some(words) = set_aside {
+            tracing::warn!(event = "store.replaced", "{words}");
+        }
         database::migrate::refuse_newer(location).await?;
         if let Some(pending) = database::migrate::pending(location).await? {
             tracing::info!(event = "store.migrating", "{}", pending.words());
@@ -171,7 +174,7 @@ impl Store {
     /// database is neither created nor changed.
     pub async fn attach(location: &Location) -> Result<Self> {
         sqlx::any::install_default_drivers();
-        location.file().map_or(Ok(()), database::file_watch::settle_where_there)?;
+        set_log_aside(location)?;
         database::migrate::require_current(location).await?;
         Self::with(location, None, Standing::new(), location.watch())
     }
@@ -260,6 +263,12 @@ impl Store {
         let pools = async { tokio::join!(self.readers.close(), self.onlooker.close()) };
         let _ = tokio::time::timeout(writer::STOP_WAITS, pools).await;
     }
+}
+
+/// Moves a log aside whose database has made way for another. Returns what to say about that. A
+/// command calls this before it opens the database, because nobody reads its log.
+pub fn set_log_aside(location: &Location) -> Result<Option<String>> {
+    location.file().map_or(Ok(None), database::log_note::settle_where_there)
 }
 
 async fn refuse_old_sqlite(connection: &mut AnyConnection) -> Result<()> {

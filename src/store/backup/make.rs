@@ -14,7 +14,7 @@ use sqlx::{AnyConnection, Connection as _, Executor as _, Row as _};
 
 use super::contents::{self, BackupContents};
 use crate::files::{self, FileId, beside};
-use crate::store::database::{file_watch, migrate};
+use crate::store::database::{log_note, migrate};
 use crate::store::location::connect;
 use crate::store::{Error, Location, Result};
 
@@ -35,7 +35,7 @@ pub async fn back_up(location: &Location, to: &Path, replaces: bool) -> Result<B
     let Some(database) = location.file() else { return Err(is_postgres()) };
     let to = std::path::absolute(to).map_err(|error| cannot(to, &error))?;
     refuse_taken(&to, replaces)?;
-    file_watch::settle_where_there(database)?;
+    log_note::settle_where_there(database)?;
     match migrate::found(location).await? {
         Some(found) if found > migrate::KNOWN => {
             return Err(Error::NewerSchema { found, known: migrate::KNOWN });

@@ -18,7 +18,7 @@ use super::contents::{self, BackupContents};
 use crate::domain::time::Millis;
 use crate::files::{self, beside};
 use crate::store::database::doubt::Doubt;
-use crate::store::database::{file_watch, identity, mark_comparison, migrate, schema};
+use crate::store::database::{identity, log_note, mark_comparison, migrate, schema};
 use crate::store::location::{connect, restored_copy};
 use crate::store::{Error, Location, Result};
 
@@ -205,7 +205,7 @@ fn finish(database: &Path) -> Result<Option<PathBuf>> {
         }
         move_file(database, &old)?;
     }
-    for ending in [LOG, file_watch::NOTE] {
+    for ending in [LOG, log_note::NOTE] {
         let path = beside(database, ending);
         if path.exists() {
             move_file(&path, &beside(&old, ending))?;

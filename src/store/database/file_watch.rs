@@ -26,16 +26,13 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use crate::files::{self, FileId, beside};
+use super::log_note::{INDEX, LOG, Note};
+use crate::files::{FileId, beside};
 use crate::store::{Error, Result};
 
-const LOG: &str = "-wal";
-const INDEX: &str = "-shm";
 /// The bytes before the pages of a log, and before each page.
 const LOG_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
-/// The note beside the database about why a process ended.
-pub const NOTE: &str = ".replaced";
 
 /// One database's files, as the process that works on them opened them.
 pub struct FileWatch {
@@ -286,17 +283,16 @@ impl FileWatch {
         Error::Unavailable(format!("{} cannot be looked at: {error}", self.file.display()))
     }
 
-    /// Leaves a note for the next start ([`settle`]). If the note cannot be written then the next
-    /// start does not know what happened.
+    /// Leaves a note for the next start. If the note cannot be written then the next start does not
+    /// know what happened.
     fn leave_note(&self, seen: &FilesSeen, fate: &FilesFate) {
-        let what = match fate {
-            FilesFate::WrittenOver => "over",
-            FilesFate::Replaced => "gone",
+        let is_over = match fate {
+            FilesFate::WrittenOver => true,
+            FilesFate::Replaced => false,
             FilesFate::LogDeleted | FilesFate::Elsewhere => return,
         };
-        let note = Note { is_over: what == "over", database: seen.database, log: seen.log };
-        let _ = files::open_or_make(&beside(&self.file, NOTE))
-            .and_then(|file| file.write_all_at(note.text().as_bytes(), 0));
+        let note = Note { is_over, database: seen.database, log: seen.log };
+        let _ = note.write(&self.file);
     }
 }
 
@@ -353,94 +349,4 @@ impl Written {
     fn of(found: &fs::Metadata) -> Self {
         Self { at: (found.mtime(), found.mtime_nsec()), bytes: found.len() }
     }
-}
-
-/// A note that a process leaves for the next.
-struct Note {
-    /// True if the database was written over in place. False if it was deleted or replaced.
-    is_over: bool,
-    database: FileId,
-    log: FileId,
-}
-
-impl Note {
-    fn text(&self) -> String {
-        let what = if self.is_over { "over" } else { "gone" };
-        let Note { database, log, .. } = self;
-        format!("{what} {} {} {} {}\n", database.device, database.inode, log.device, log.inode)
-    }
-
-    fn read(text: &str) -> Option<Self> {
-        let (what, numbers) = text.trim().split_once(' ')?;
-        let numbers: Vec<u64> = numbers.split(' ').filter_map(|word| word.parse().ok()).collect();
-        let [device, inode, log_device, log_inode] = *numbers.as_slice() else { return None };
-        Some(Self {
-            is_over: what == "over",
-            database: FileId { device, inode },
-            log: FileId { device: log_device, inode: log_inode },
-        })
-    }
-}
-
-/// Keeps a log that was left behind from being read as part of another database. Must run before
-/// anything is opened. A log whose database has gone is moved aside. If the database was written
-/// over in place then only an operator can decide.
-pub fn settle(file: &Path) -> Result<()> {
-    let note_path = beside(file, NOTE);
-    let Ok(text) = fs::read_to_string(&note_path) else { return Ok(()) };
-    let (log_path, index_path) = (beside(file, LOG), beside(file, INDEX));
-    let log_holds = |note: &Note| {
-        fs::metadata(&log_path).is_ok_and(|log| FileId::of(&log) == note.log && log.len() > 0)
-    };
-    if let Some(note) = Note::read(&text).filter(log_holds) {
-        let database = fs::metadata(file).ok().filter(|database| database.len() > 0);
-        let is_empty = database.is_none();
-        let is_same = database.is_some_and(|found| FileId::of(&found) == note.database);
-        let (shown, log, index) = (file.display(), log_path.display(), index_path.display());
-        if is_same && note.is_over {
-            return Err(Error::Gone(format!(
-                "{shown} was written over while surveyd worked on it, and its write-ahead log, {log}, belongs to what \
-                 stood there before. To go on with what was written there: rm {log} {index}. If it \
-                 was only touched: rm {}",
-                note_path.display()
-            )));
-        }
-        if !is_same {
-            let aside = beside(&log_path, NOTE);
-            fs::rename(&log_path, &aside).map_err(|error| {
-                Error::Unavailable(format!(
-                    "{log} belongs to a database that was deleted or replaced, and cannot be put \
-                     aside: {error}"
-                ))
-            })?;
-            let _ = fs::remove_file(&index_path);
-            let begun = match is_empty {
-                true => "a new, empty database is begun",
-                false => "another file is the database now",
-            };
-            let aside = aside.display();
-            tracing::warn!(
-                event = "store.replaced",
-                "the database was moved, deleted or replaced while surveyd worked on it, and {begun}. \
-                 The newest closes of the old one are in its write-ahead log, {aside}. To undo: stop \
-                 surveyd, mv OLD {shown}, mv {aside} {log}, and start it"
-            );
-        }
-    }
-    let _ = fs::remove_file(note_path);
-    Ok(())
-}
-
-/// Settles for a command that creates no database. If there is none, the log stays where it is,
-/// because its database may be moved back.
-pub fn settle_where_there(file: &Path) -> Result<()> {
-    match fs::metadata(file) {
-        Ok(found) if found.len() > 0 => settle(file),
-        Ok(_) | Err(_) => Ok(()),
-    }
-}
-
-/// True if the database went away under a daemon and nothing was begun in its place since.
-pub fn has_note(file: &Path) -> bool {
-    beside(file, NOTE).exists()
 }

@@ -7,7 +7,7 @@ use sqlx::any::AnyConnectOptions;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, SqlSafeStr};
 
-use super::file_watch;
+use super::log_note;
 use crate::files;
 use crate::store::location::connect;
 use crate::store::{Engine, Error, Location, Result};
@@ -117,6 +117,14 @@ pub async fn refuse_newer(location: &Location) -> Result<()> {
     }
 }
 
+/// Refuses to make a database beside the log of one that was taken away and may be moved back.
+pub fn refuse_beside_log(location: &Location) -> Result<()> {
+    match location.file().is_some_and(log_note::has_log_alone) {
+        true => Err(Error::Missing(missing(location))),
+        false => Ok(()),
+    }
+}
+
 /// Refuses any schema but this program's.
 pub async fn require_current(location: &Location) -> Result<()> {
     match found(location).await? {
@@ -136,11 +144,11 @@ pub fn missing(location: &Location) -> String {
                 `systemctl start surveyd`), or run `surveyd migrate`"
             .into();
     };
-    if file_watch::has_note(file) {
+    if log_note::has_note(file) {
         return format!(
             "{} was deleted or moved away while surveyd worked on it. If you moved it, move it back \
              before surveyd is started again: nothing is lost then. Else put a backup in its place: \
-             `surveyd restore FILE`",
+             `surveyd restore FILE`, or start surveyd, which begins a new one",
             file.display()
         );
     }

@@ -4,12 +4,14 @@
 //! - [`mark`] is the file that names the database. [`mark_comparison`] compares the two, by the
 //!   rules in [`doubt`], [`identity`] and [`progress`].
 //! - [`durability`], [`file_watch`] and [`outage`] notice a database that is not to be relied on.
+//!   [`log_note`] settles what becomes of the log of one that was taken away.
 
 pub mod doubt;
 pub mod durability;
 pub mod file_watch;
 pub mod identity;
 pub mod integrity;
+pub mod log_note;
 pub mod mark;
 pub mod migrate;
 pub mod outage;

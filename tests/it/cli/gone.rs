@@ -183,6 +183,50 @@ async fn a_reader_that_is_opened_on_another_file_takes_no_log_for_that_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_sets_no_log_of_a_database_that_was_taken_away_aside_in_silence() {
+    let program = program();
+    let (file, away, log) =
+        (program.path("surveyd.db"), program.path("away"), program.path("surveyd.db-wal"));
+    let shown = file.display();
+    let mut running = program.start().await;
+    for number in 0..2 {
+        assert_eq!(post(&running, number).await, Some(202));
+    }
+    fs::rename(&file, &away).unwrap();
+    assert_eq!(running.ended().await.code(), Some(74));
+    let bytes = fs::read(&log).unwrap();
+    let refused = program.run(&["migrate"]);
+    let looked = program.run(&["status"]);
+    assert_eq!((refused.code, &refused.stderr), (1, &looked.stderr), "as every command says it");
+    assert!(refused.stderr.contains("If you moved it, move it back"), "{}", refused.stderr);
+    assert!(!file.exists() && fs::read(&log).unwrap() == bytes, "it has changed nothing");
+    fs::rename(&away, &file).unwrap();
+    let migrated = program.run(&["migrate"]);
+    assert_eq!((migrated.code, migrated.stderr.lines().count()), (0, 1), "{}", migrated.stderr);
+    assert_eq!(program.run(&["surveys", "list", "--json"]).json().as_array().unwrap().len(), 2);
+
+    // Another file in its place: whoever comes first sets the log aside, and says so.
+    let words = format!(
+        "the database was moved, deleted or replaced while surveyd worked on it, and another file is \
+         the database now. The newest closes of the old one are in its write-ahead log, \
+         {shown}-wal.replaced. To undo: stop surveyd, mv OLD {shown}, mv {shown}-wal.replaced \
+         {shown}-wal, and start it\n"
+    );
+    for arguments in [&["migrate"][..], &["status"], &["backup", "copy"]] {
+        let mut running = program.start().await;
+        fs::copy(&file, program.path("new")).unwrap();
+        assert_eq!(post(&running, 10).await.map(|code| code / 100), Some(2));
+        fs::rename(program.path("new"), &file).unwrap();
+        assert_eq!(running.ended().await.code(), Some(74));
+        let told = program.run(arguments);
+        assert_eq!(told.code, 0, "{arguments:?}: {}", told.stderr);
+        assert!(told.stderr.starts_with(&words), "{arguments:?}: {}", told.stderr);
+        assert!(!program.run(arguments).stderr.contains(&words), "it is said once");
+        fs::remove_file(program.path("surveyd.db-wal.replaced")).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn checkpoints_of_its_own_and_of_others_are_not_taken_for_a_replacement() {
     let program = program();
     let mut running = program.start().await;
@@ -259,7 +303,7 @@ async fn a_database_that_was_moved_is_moved_back_without_a_loss_as_its_lines_say
         let refused = program.run(arguments);
         let end = "was deleted or moved away while surveyd worked on it. If you moved it, move it \
                    back before surveyd is started again: nothing is lost then. Else put a backup in \
-                   its place: `surveyd restore FILE`\n";
+                   its place: `surveyd restore FILE`, or start surveyd, which begins a new one\n";
         assert_eq!((refused.code, refused.stderr), (1, format!("surveyd: {shown} {end}")));
     }
     fs::rename(&away, &file).unwrap();
