@@ -195,7 +195,7 @@ impl ScheduledWork {
                 schedule = name,
                 from,
                 to,
-                "schedule {name}: {from} to {to} {place}"
+                "schedule {name}: {days} {place}"
             );
         }
         Ok(now.plus(LOOK_AGAIN))
@@ -217,8 +217,7 @@ impl ScheduledWork {
                 schedule = name,
                 from,
                 to,
-                "schedule {name}: {from} to {to} could not be made: {why}. It is tried again in an \
-                 hour"
+                "schedule {name}: {days} could not be made: {why}. It is tried again in an hour"
             );
         }
         Ok(try_at)

@@ -167,6 +167,16 @@ pub struct Days {
     pub to: Day,
 }
 
+/// "2026-11-23 to 2026-11-29". A single day is said once.
+impl fmt::Display for Days {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.from == self.to {
+            true => write!(f, "{}", self.to),
+            false => write!(f, "{} to {}", self.from, self.to),
+        }
+    }
+}
+
 impl Days {
     /// How many days they are.
     pub fn len(self) -> i32 {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{ASSETS, PageForm, Pages, ResultsPage, words};
+use crate::domain::days::Days;
 
 /// The style sheet of all pages.
 const STYLE: &str = "results.css";
@@ -16,10 +17,10 @@ struct FileHead<'a> {
 }
 
 impl Pages {
-    /// Renders pages of results, one below the other, as one file that prints well.
+    /// Renders pages of results over some days, one below the other, as one file that prints well.
     pub fn results_file(
         &self,
-        title: &str,
+        days: Days,
         pages: &[ResultsPage<'_>],
     ) -> Result<String, minijinja::Error> {
         let mut content = String::new();
@@ -41,11 +42,11 @@ impl Pages {
         let style = ASSETS.iter().find(|asset| asset.name == STYLE);
         let style = style.and_then(|asset| std::str::from_utf8(asset.content).ok());
         let style = style.expect("the style sheet is one of the assets, and is text");
-        let title = minijinja::HtmlEscape(title);
+        let days = words::days(days);
         Ok(format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <title>{title} · surveyd</title>\n<style>\n{style}</style>\n</head>\n<body>\n\
+             <title>Results, {days} · surveyd</title>\n<style>\n{style}</style>\n</head>\n<body>\n\
              <div class=\"page\"><main id=\"content\">\n{content}\n</main></div>\n</body>\n\
              </html>\n"
         ))
@@ -99,7 +100,8 @@ mod tests {
         sample.obeyed.set(Filter::Team, "Billing");
         sample.obeyed.set(Filter::Language, "en");
         let pages = Pages::new(str::to_owned);
-        let file = pages.results_file("Results", &[sample.page()]).unwrap();
+        let file = pages.results_file(sample.view.days, &[sample.page()]).unwrap();
+        assert!(file.contains("<title>Results, 2 to 29\u{a0}November 2026 · surveyd</title>"));
         assert_eq!(
             text(part(&file, "<header class=\"top\">", "</header>")),
             "surveyd acme and acme_es · made 30 Nov 2026, 14:04; days and times of \

@@ -311,6 +311,7 @@ impl ResultsPage<'_> {
         match (self.view.against, self.view.asked) {
             (Against::Year, AskedPeriod::LastMonth) => "the same month a year before".to_owned(),
             (Against::Year, AskedPeriod::LastYear) => "the 12 months before".to_owned(),
+            (Against::Year, _) if days == 1 => "the same weekday a year before".to_owned(),
             (Against::Year, _) => format!("the {days} days a year before"),
             (_, AskedPeriod::LastMonth) => "the month before".to_owned(),
             (_, AskedPeriod::LastYear) => "the 12 months before".to_owned(),

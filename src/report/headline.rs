@@ -1,7 +1,7 @@
 //! Says a report in some sentences, for a message.
 
 use super::text::score_in_words;
-use crate::domain::days::{Days, Zone};
+use crate::domain::days::Zone;
 use crate::domain::plain_text::printable;
 use crate::domain::summary::{Compared, Group, GroupBy, Hidden, wording};
 use crate::domain::survey_type::SurveyType;
@@ -30,8 +30,7 @@ pub fn render(compared: &Compared, zone: &Zone) -> String {
         // Without a score of its own there is nothing to add.
         if let (Some(before), Some(_)) = (&compared.before, total.score) {
             let earlier = match zone.whole_days(before.period) {
-                Some(Days { from, to }) if from == to => from.to_string(),
-                Some(Days { from, to }) => format!("{from} to {to}"),
+                Some(days) => days.to_string(),
                 None => "the time before".to_owned(),
             };
             let comparison = compared.comparison(kind);

@@ -55,8 +55,7 @@ pub async fn render(
             comments,
         })
         .collect();
-    let title = format!("Results, {} to {}", view.days.from, view.days.to);
-    let pages = Pages::new(|_| String::new()).results_file(&title, &pages);
+    let pages = Pages::new(|_| String::new()).results_file(view.days, &pages);
     pages.map_err(|error| ReportError::Written(error.to_string()))
 }
 

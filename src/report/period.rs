@@ -75,10 +75,8 @@ pub fn in_words(period: Period, zone: &Zone, now: Millis) -> String {
     let (name, so_far) = (zone.name(), period.contains(now));
     let of = |whole| if so_far { "so far" } else { whole };
     match zone.whole_days(period) {
-        Some(Days { from, to }) if from == to => {
-            format!("{from} ({}, {name})", of("the whole day"))
-        }
-        Some(Days { from, to }) => format!("{from} to {to} ({}, {name})", of("whole days")),
+        Some(day) if day.len() == 1 => format!("{day} ({}, {name})", of("the whole day")),
+        Some(days) => format!("{days} ({}, {name})", of("whole days")),
         None => format!("{} to {}", period.from.rfc3339(), period.to.rfc3339()),
     }
 }

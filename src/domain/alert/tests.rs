@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::days::Zone;
 use crate::domain::id::SurveyId;
 
 const AT: Millis = Millis(1_790_000_000_000);
@@ -66,6 +67,20 @@ fn each() -> [Fact; 7] {
         digest("leads"),
         Fact::test("leads", "t-1", AT),
     ]
+}
+
+#[test]
+fn a_digest_of_one_day_names_the_day_once() {
+    let said = |fact: Fact| {
+        let told = Told::of_fact(AlertType::Digest, fact, None, None);
+        told.sentence(&Zone::utc())
+    };
+    assert_eq!(said(digest("leads")), "monday, 2026-11-23 to 2026-11-29");
+    let mut daily = digest("leads");
+    if let Detail::Digest(digest) = &mut daily.detail {
+        digest.to = digest.from.clone();
+    }
+    assert_eq!(said(daily), "monday, 2026-11-23");
 }
 
 #[test]

@@ -211,7 +211,8 @@ impl Told {
             ),
             Detail::Silent(silence) => format!("{account}: {}", of_silence(silence, zone)),
             Detail::Digest(Digest { schedule, from, to, .. }) => {
-                format!("{}, {from} to {to}", cut(schedule, NAME_CHARACTERS_MAX))
+                let days = if from == to { from.clone() } else { format!("{from} to {to}") };
+                format!("{}, {days}", cut(schedule, NAME_CHARACTERS_MAX))
             }
             Detail::Test(trial) => {
                 format!("A test of the alert {}. Nothing has happened", trial.alert)

@@ -114,7 +114,7 @@ fn verdict(page: &ResultsPage<'_>, is_told_after_a_group: bool) -> TotalChange {
         wording::headline(page.kind, &comparison, &page.earlier_period(), false);
     // The words are for periods. A day has another preposition.
     let rest = match page.view.days.len() {
-        1 => rest.replacen(" in the day", " on the day", 1),
+        1 => rest.replacen(" in the ", " on the ", 1),
         _ => rest,
     };
     TotalChange {

@@ -306,6 +306,12 @@ fn a_day_is_compared_with_the_words_for_days() {
     let verdict = text(part(&page, "<p class=\"verdict\">", "</p>"));
     assert!(verdict.contains("lower than on the day before (82.3 %, 941 answers)"), "{verdict}");
     assert!(text(&page).contains("what was prompted on this day."), "{}", text(&page));
+    let page = exact(|view| {
+        view.against = Against::Year;
+        *view = view.over(Days { from: view.days.to, to: view.days.to }, &zone());
+    });
+    let verdict = text(part(&page, "<p class=\"verdict\">", "</p>"));
+    assert!(verdict.contains("lower than on the same weekday a year before"), "{verdict}");
 }
 
 #[test]

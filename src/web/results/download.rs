@@ -81,7 +81,7 @@ pub async fn export(visit: Visit) -> AuditedResponse {
             }
         }
     });
-    let name = format!("surveys-{}-to-{}.{}", days.from, days.to, form.ending());
+    let name = format!("surveys-{}.{}", days.to_string().replace(' ', "-"), form.ending());
     let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
         .expect("days and endings are ASCII");
     let headers = [

@@ -215,7 +215,7 @@ async fn what_failed_is_made_an_hour_later() {
     office.look().await;
     assert_eq!(office.files(), ["monday-2026-09-14.html"]);
     let page = office.file("monday-2026-09-14.html");
-    assert!(page.contains("<title>Results, 2026-09-14 to 2026-09-20"), "{page}");
+    assert!(page.contains("<title>Results, 14 to 20\u{a0}September 2026 · surveyd"), "{page}");
     let standings = office.stage.store.schedule_standings().await.unwrap();
     assert_eq!((&standings[0].last_error, standings[0].failing_since), (&None, None));
     assert_eq!(office.look().await.unwrap(), "2026-09-28T00:05:00.000Z");
