@@ -27,6 +27,8 @@ pub struct Breakdown {
     low: String,
     high: String,
     rows: Vec<BreakdownRow>,
+    /// True if the total is the only row, since all results are of one group.
+    is_single: bool,
     /// Stands in the place of the table if no row would show a score.
     sentence: Option<String>,
     left_out: Option<String>,
@@ -85,9 +87,15 @@ pub fn breakdown(page: &ResultsPage<'_>, total: &ComparedGroup) -> Breakdown {
     let min_group = page.compared.report.min_group;
     let mut rows: Vec<&ComparedGroup> = page.compared.rows_of(page.kind).collect();
     let (name, many) = words::breakdown(by);
+    let only = only_group(&rows, total).map(|group| only_name(page, group));
+    if only.is_some() {
+        rows.clear();
+    }
     let order = order(page);
     rows.sort_by(|one, other| compare(order, by, one, other));
-    let shows_a_score = rows.iter().any(|row| row.group.score.is_some());
+    let has_score = |row: &ComparedGroup| row.group.score.is_some();
+    let shows_a_score =
+        rows.iter().any(|row| has_score(row)) || (only.is_some() && has_score(total));
     let left_out = rows.len().saturating_sub(ROWS_MAX) as u64;
     let ends = page.line_ends(std::iter::once(total).chain(rows.iter().copied()));
     let has_held = rows.iter().any(|row| row.group.hidden.is_some());
@@ -107,15 +115,43 @@ pub fn breakdown(page: &ResultsPage<'_>, total: &ComparedGroup) -> Breakdown {
         low: words::on_scale(page.kind, ends.0),
         high: words::on_scale(page.kind, ends.1),
         rows: if shows_a_score { lines } else { Vec::new() },
+        is_single: only.is_some(),
         sentence,
         left_out: (left_out > 0 && shows_a_score)
             .then(|| format!("{} more rows are in the files.", words::count(left_out))),
-        lead: lead(is_compared, total.group.score.is_some()),
+        lead: match &only {
+            Some(only) => format!("{only} {}", lead(is_compared, false)),
+            None => lead(is_compared, total.group.score.is_some()),
+        },
         min_group,
         many,
         has_held,
         has_open: lines_open,
         has_many,
+    }
+}
+
+/// The only group, if its row would repeat that of the total. A group without a score repeats none.
+fn only_group<'r>(rows: &[&'r ComparedGroup], total: &ComparedGroup) -> Option<&'r Group> {
+    let [row] = rows else { return None };
+    let of_all = |group: &Group| Group { key: total.group.key.clone(), ..group.clone() };
+    let is_same = of_all(&row.group) == total.group
+        && row.before.as_ref().map(of_all) == total.before
+        && row.group.score.is_some();
+    is_same.then_some(&row.group)
+}
+
+/// "There is one team only: Billing."
+fn only_name(page: &ResultsPage<'_>, group: &Group) -> String {
+    let by = page.compared.report.by;
+    match (&group.key, by) {
+        (None, by) => format!("No survey here has a {}.", by.as_str()),
+        (Some(week), GroupBy::Week) => {
+            format!("There is one week only: {}.", week_name(page, week))
+        }
+        (Some(_), by) => {
+            format!("There is one {} only: {}.", by.as_str(), group_name(by, group))
+        }
     }
 }
 

@@ -88,6 +88,31 @@ fn a_single_group_has_no_sentence_of_its_own() {
 }
 
 #[test]
+fn the_row_of_the_only_group_does_not_repeat_the_total() {
+    let page = with_teams(&[("A", 90, 50)]);
+    assert_eq!(names(&page), ["All teams"]);
+    let section = part(&page, "<h2>Where it differs</h2>", "</section>");
+    let lead = text(part(section, "<p class=\"lead\">", "</p>"));
+    assert_eq!(
+        lead,
+        "There is one team only: A. Each line is a 95 % interval; the dot is now, the ring the \
+         period before."
+    );
+    // A group that holds a part of the results is no repetition, and neither is one that had
+    // company before.
+    let view = View::usual(&zone(), now());
+    let mut facts = of_teams(&[("A", 90, 50), ("B", 80, 80)], &view);
+    facts.retain(|fact| fact.team.as_deref() == Some("A") || fact.closed_at < view.period.from);
+    let page = rendered(&Sample::of(&facts, view.clone(), Story::CSAT));
+    assert_eq!(names(&page), ["All teams", "A"]);
+    let mut facts = of_teams(&[("A", 90, 50)], &view);
+    facts.iter_mut().for_each(|fact| fact.team = None);
+    let page = rendered(&Sample::of(&facts, view, Story::CSAT));
+    assert_eq!(names(&page), ["All teams"]);
+    assert!(text(&page).contains("Where it differs No survey here has a team. "), "{page}");
+}
+
+#[test]
 fn what_is_going_on_stands_on_top_only_if_somebody_must_act_or_numbers_are_missing() {
     let mut sample = Sample::exact(|_| {});
     let is_on_top = |sample: &Sample| {
