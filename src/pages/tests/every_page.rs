@@ -312,7 +312,7 @@ pub fn framed(name: &str, content: String) -> String {
     let link = |path: &str, label, is_here| NavLink { href: path.to_owned(), label, is_here };
     let begins = |start: &str| name.starts_with(start);
     let nav = match begins("mine") {
-        true => vec![link("/mine", "My results", true)],
+        true => Vec::new(),
         false => vec![
             link("/", "Results", begins("results")),
             link("/comments", "Comments", begins("comments")),

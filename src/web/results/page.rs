@@ -68,7 +68,7 @@ pub fn page(
     title: &str,
     content: Result<String, minijinja::Error>,
 ) -> Response {
-    frame_of(visit).framed(status, title, content)
+    frame_of_page(visit).framed(status, title, content)
 }
 
 /// The same for a page that shows a view. The links in its header keep the period and the filters.
@@ -78,7 +78,7 @@ pub fn page_of_view(
     title: &str,
     content: Result<String, minijinja::Error>,
 ) -> Response {
-    let mut frame = frame_of(visit);
+    let mut frame = frame_of_page(visit);
     let view = links::of_mood(view, None);
     for link in &mut frame.nav {
         if [links::RESULTS, links::COMMENTS, links::SURVEYS].contains(&link.href.as_str()) {
@@ -99,6 +99,16 @@ pub struct PageFrame {
 pub fn frame_of(visit: &Visit) -> PageFrame {
     let reader = |visitor: &Visitor| reader(visitor, &visit.live.results.zone);
     PageFrame { nav: visit.nav.clone(), reader: visit.visitor.as_ref().map(reader) }
+}
+
+/// The frame of a page that is shown. Whoever may open no other page needs no link to this one. A
+/// page about an error keeps it, since it leads back.
+fn frame_of_page(visit: &Visit) -> PageFrame {
+    let mut frame = frame_of(visit);
+    if frame.nav.iter().all(|link| link.is_here) {
+        frame.nav.clear();
+    }
+    frame
 }
 
 fn reader(visitor: &Visitor, zone: &Zone) -> Reader {

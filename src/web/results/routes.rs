@@ -79,7 +79,7 @@ pub static ROUTES: [Route; 17] = [
     route!(Get "/surveys", Page, SURVEYS, Some("saw surveys"), Some("Surveys"), |visit, _| Box::pin(survey_pages::surveys(visit))),
     route!(Get "/surveys/{id}", Page, SURVEYS, Some("saw survey"), None, |visit, _| Box::pin(survey_pages::survey(visit))),
     route!(Get "/health", Page, OPERATIONS, None, Some("Health"), |visit, _| Box::pin(service::health(visit))),
-    route!(Get "/mine", Page, Who::Roles(&[Agent]), Some("saw own results"), Some("My results"), |visit, _| Box::pin(shown::own(visit))),
+    route!(Get "/mine", Page, Who::Roles(&[Agent]), Some("saw own results"), Some("Your results"), |visit, _| Box::pin(shown::own(visit))),
     route!(Get "/audit", Page, Who::Roles(&[Auditor]), Some("saw audit log"), Some("Audit"), |visit, _| Box::pin(audit::get(visit))),
     route!(Get "/login", Page, Who::Everybody, None, None, |visit, _| Box::pin(sign_in::get(visit))),
     route!(Post "/login", Page, Who::Everybody, None, None, |visit, body| Box::pin(sign_in::post(visit, body))),

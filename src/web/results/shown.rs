@@ -206,7 +206,7 @@ pub async fn own(visit: Visit) -> AuditedResponse {
         block_min: terms.agent_min,
         delay_days: u32::try_from(terms.agent_delay.as_secs().div_ceil(86_400)).unwrap_or(u32::MAX),
     };
-    page(&visit, StatusCode::OK, "My results", PAGES.mine(&shown)).into()
+    page(&visit, StatusCode::OK, "Your results", PAGES.mine(&shown)).into()
 }
 
 fn block(block: Block) -> Option<mine::ScoredBlock> {

@@ -288,3 +288,19 @@ async fn requests_for_results_are_counted_and_are_no_refusals_of_the_intake() {
         assert!(metrics.contains(&format!("\n{line}\n")), "{line} is missing in {metrics}");
     }
 }
+
+#[tokio::test]
+async fn a_page_that_is_the_only_one_has_no_link_to_itself() {
+    let both = viewer("both", &[Role::Supervisor, Role::Agent]);
+    let agent = viewer("agent", &[Role::Agent]);
+    let house = House::with(Access::new(vec![login(both), login(agent)], Vec::new(), None)).await;
+    let page = house.signed_in("agent").await.get("/mine").await.text().await.unwrap();
+    assert!(page.contains("<title>Your results · ") && !page.contains("<nav"), "{page}");
+    assert_eq!(page.matches("Your results").count(), 2, "its title and its heading: {page}");
+    let page = house.signed_in("both").await.get("/mine").await.text().await.unwrap();
+    assert!(page.contains("href=\"/mine\" aria-current=\"page\">Your results</a>"), "{page}");
+    let house = House::open().await;
+    let refused = house.signed_in("auditor").await.get("/audit?team=x").await;
+    let refused = refused.text().await.unwrap();
+    assert!(refused.contains("href=\"/audit\""), "a page about an error leads back: {refused}");
+}
