@@ -84,6 +84,13 @@ impl Zone {
         let time = self.rules.to_datetime(stamp).time();
         (self.day_of(at), format!("{:02}:{:02}", time.hour(), time.minute()))
     }
+
+    /// The same to the second.
+    pub fn wall_clock_to_second(&self, at: Millis) -> (Day, String) {
+        let (day, time) = self.wall_clock(at);
+        // The zones' offsets are of whole minutes since 1972, before anything here happened.
+        (day, format!("{time}:{:02}", at.0.div_euclid(1_000).rem_euclid(60)))
+    }
 }
 
 /// A day of the calendar. It counts from 1970-01-01.

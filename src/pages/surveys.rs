@@ -170,6 +170,8 @@ pub struct SurveyPage<'a> {
     /// False for an admin.
     pub shows_answers: bool,
     pub survey: &'a SurveyLine,
+    /// What the account is called to people, if it has such a name.
+    pub display_name: Option<&'a str>,
     pub source: &'a str,
     pub conversation: &'a str,
     pub question_variant_id: u32,
@@ -243,13 +245,20 @@ impl SurveyPage<'_> {
 
     fn facts(&self) -> Vec<(&'static str, String)> {
         let survey = self.survey;
-        let instant = |at: Millis| words::instant(at, self.zone, self.now);
+        let instant = |at: Millis| words::instant_to_second(at, self.zone, self.now);
         let names = |text: Option<&str>| text.map(words::name).unwrap_or_default();
-        let asked = question::text(survey.kind, self.question_variant_id, "…");
+        let called = self.display_name.map(words::name);
+        let asked =
+            question::text(survey.kind, self.question_variant_id, called.as_deref().unwrap_or("…"));
+        let configured = words::name(&survey.account);
+        let account = match called {
+            Some(called) if called != configured => format!("{called} ({configured})"),
+            Some(_) | None => configured,
+        };
         let tags: Vec<String> = self.tags.iter().map(|tag| words::name(tag)).collect();
         let agent = survey.agent.as_deref().filter(|_| self.shows_answers);
         let facts = [
-            ("Account", words::name(&survey.account)),
+            ("Account", account),
             ("Team", names(survey.team.as_deref())),
             ("Agent", names(agent)),
             ("Language", self.language.map(words::language).unwrap_or_default()),
@@ -277,7 +286,7 @@ impl SurveyPage<'_> {
         };
         let detail = step.detail.as_deref().map(words::name).unwrap_or_default();
         ShownStep {
-            at: words::instant(step.at, self.zone, self.now),
+            at: words::instant_to_second(step.at, self.zone, self.now),
             stamp: step.at.rfc3339(),
             title,
             detail: words::with_instants(&detail, self.zone, self.now),

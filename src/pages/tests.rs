@@ -130,6 +130,7 @@ fn with_text(text: &str) -> String {
         now: now(),
         shows_answers: true,
         survey: &line,
+        display_name: Some(text),
         source: text,
         conversation: text,
         question_variant_id: 0,
@@ -243,11 +244,19 @@ fn the_frame_says_who_reads_and_what_they_are_limited_to() {
 fn a_history_says_who_did_what_and_all_instants_are_of_one_zone() {
     assert_eq!(
         text(part(&survey(true), "<ol class=\"history\">", "</ol>")),
-        "today 13:03 The conversation was closed closed today 13:03, from source zendesk, by \
-         agent today 13:13 The request left may be asked: no prompt to the person on record, \
-         throttle 7 d today 13:13 X accepted the prompt today 13:24 The person gave 1 today 13:25 \
-         The person wrote a comment today 13:27 surveyd read it from X"
+        "today 13:03:00 The conversation was closed closed today 13:03:00, from source zendesk, by \
+         agent today 13:13:00 The request left may be asked: no prompt to the person on record, \
+         throttle 7 d today 13:13:00 X accepted the prompt today 13:24:00 The person gave 1 today \
+         13:25:00 The person wrote a comment today 13:27:00 surveyd read it from X"
     );
+}
+
+#[test]
+fn a_survey_says_what_its_account_is_called_to_people() {
+    let facts = text(part(&survey(true), "<dl>", "</dl>"));
+    assert!(facts.starts_with("Account Acme (acme) Team Billing "), "{facts}");
+    assert!(facts.contains(" Question CSAT: ") && facts.contains(" Acme"), "{facts}");
+    assert!(!facts.contains('…'), "the question names whom the person was asked about: {facts}");
 }
 
 #[test]

@@ -141,7 +141,15 @@ pub fn capitalised(text: &str) -> String {
 
 /// Writes an instant as somebody in the zone says it: "today 13:51", "29 Nov 13:51".
 pub fn instant(at: Millis, zone: &Zone, now: Millis) -> String {
-    let (of, time) = zone.wall_clock(at);
+    on_its_day(zone.wall_clock(at), zone, now)
+}
+
+/// The same to the second: "today 13:51:07". Steps that follow one another are told apart by it.
+pub fn instant_to_second(at: Millis, zone: &Zone, now: Millis) -> String {
+    on_its_day(zone.wall_clock_to_second(at), zone, now)
+}
+
+fn on_its_day((of, time): (Day, String), zone: &Zone, now: Millis) -> String {
     let today = zone.day_of(now);
     let day = match today.since(of) {
         0 => "today".to_owned(),
@@ -152,7 +160,8 @@ pub fn instant(at: Millis, zone: &Zone, now: Millis) -> String {
     format!("{day}{NO_BREAK}{time}")
 }
 
-/// Writes the instants within a text, which are as RFC 3339 writes them in UTC, like all others.
+/// Writes the instants within a text, which are as RFC 3339 writes them in UTC, like all others of
+/// a history: to the second.
 pub fn with_instants(text: &str, zone: &Zone, now: Millis) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -167,7 +176,7 @@ pub fn with_instants(text: &str, zone: &Zone, now: Millis) -> String {
             words.push(word.to_owned());
             continue;
         };
-        let (said, end) = (instant(at, zone, now), &word[start.len() + bare.len()..]);
+        let (said, end) = (instant_to_second(at, zone, now), &word[start.len() + bare.len()..]);
         // "closed at yesterday" is no English.
         if !said.starts_with(|letter: char| letter.is_ascii_digit()) {
             words.pop_if(|word| word == "at");
@@ -431,6 +440,8 @@ mod tests {
         let of_file = dated(Millis::from_rfc3339("2026-11-30T12:51:00Z").unwrap(), &zone, now);
         assert_eq!(of_file, "30\u{a0}Nov\u{a0}13:51");
         assert_eq!(said("2025-07-28T12:51:00Z"), "28\u{a0}Jul\u{a0}2025\u{a0}14:51");
+        let exact = Millis::from_rfc3339("2026-11-29T23:30:07.999Z").unwrap();
+        assert_eq!(instant_to_second(exact, &zone, now), "today\u{a0}00:30:07");
     }
 
     #[test]
@@ -440,9 +451,12 @@ mod tests {
         let said = |text: &str| with_instants(text, &zone, now).replace('\u{a0}', " ");
         assert_eq!(
             said("closed at 2026-11-29T18:46:35.602Z, due 2026-11-30T07:00:00Z, by Zoë T Z"),
-            "closed yesterday 19:46, due today 08:00, by Zoë T Z"
+            "closed yesterday 19:46:35, due today 08:00:00, by Zoë T Z"
         );
-        assert_eq!(said("at most 3 at 2026-11-12T10:00:00Z; v1"), "at most 3 at 12 Nov 11:00; v1");
+        assert_eq!(
+            said("at most 3 at 2026-11-12T10:00:00Z; v1"),
+            "at most 3 at 12 Nov 11:00:00; v1"
+        );
     }
 
     #[test]

@@ -122,6 +122,7 @@ pub fn survey(shows_answers: bool) -> String {
         now: now(),
         shows_answers,
         survey: &survey_line("01a2238a-77c4", "answered", None, Some(1)),
+        display_name: Some("Acme"),
         source: "zendesk",
         conversation: "c-4211",
         question_variant_id: 13,

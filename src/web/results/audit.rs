@@ -32,9 +32,9 @@ impl AuditRow {
             "token" | "proxy" | "alert" => format!("{name} ({way})"),
             _ => name,
         };
-        let (day, time) = zone.wall_clock(at);
-        // No zone moves seconds. Milliseconds tell a reader nothing.
-        let at = format!("{day} {time}:{:02}", at.0.div_euclid(1_000).rem_euclid(60));
+        // Milliseconds tell a reader nothing.
+        let (day, time) = zone.wall_clock_to_second(at);
+        let at = format!("{day} {time}");
         Self { at, who, roles: roles.replace(',', ", "), what, detail, address }
     }
 }

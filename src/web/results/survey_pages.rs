@@ -149,7 +149,9 @@ pub async fn survey(visit: Visit) -> AuditedResponse {
         commented_at: row.told.commented_at,
     };
     let told = if shows_answers { told } else { surveys::SurveyAnswer::default() };
+    let account = visit.live.intake.accounts.get(&survey.account);
     let shown = SurveyPage {
+        display_name: account.and_then(|it| it.account.display_name.as_deref()),
         zone: &visit.live.results.zone,
         now: visit.web.clock.now(),
         shows_answers,
