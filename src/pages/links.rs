@@ -13,6 +13,8 @@ pub const RESULTS: &str = "/";
 pub const COMMENTS: &str = "/comments";
 /// The page that lists surveys.
 pub const SURVEYS: &str = "/surveys";
+/// The page of the audit log.
+pub const AUDIT: &str = "/audit";
 
 /// The breakdown that the page of results shows: the one asked for, else the next finer one.
 pub fn breakdown(view: &View) -> GroupBy {

@@ -6,6 +6,8 @@
 //!
 //! Must not read a store, compute a number or decide who may see what.
 
+/// Who signed in, saw and exported what.
+pub mod audit;
 /// Where the marks of charts stand.
 pub mod charts;
 /// What people wrote.
@@ -38,6 +40,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior};
 use serde::Serialize;
 
+use self::audit::AuditPage;
 use self::comments::CommentsPage;
 use self::health::HealthPage;
 use self::mine::MinePage;
@@ -45,7 +48,8 @@ use self::results::ResultsPage;
 use self::surveys::{SurveyPage, SurveysPage};
 
 /// The templates by their names. The names' ending makes their texts escaped.
-const TEMPLATES: [(&str, &str); 16] = [
+const TEMPLATES: [(&str, &str); 17] = [
+    ("audit.html", include_str!("templates/audit.html")),
     ("bar.html", include_str!("templates/bar.html")),
     ("base.html", include_str!("templates/base.html")),
     ("comments.html", include_str!("templates/comments.html")),
@@ -206,6 +210,11 @@ impl Pages {
     /// Renders the content of the page of how the service works.
     pub fn health(&self, page: &HealthPage<'_>) -> Result<String, Error> {
         self.render("health.html", page.content())
+    }
+
+    /// Renders the content of the page of the audit log.
+    pub fn audit(&self, page: &AuditPage<'_>) -> Result<String, Error> {
+        self.render("audit.html", page.content())
     }
 
     /// Renders the content of the page of an agent's own results.

@@ -6,11 +6,12 @@ use std::path::Path;
 
 pub(super) use self::every_page::rendered;
 use self::every_page::{
-    blocks, comment_page, every_page, framed, health, mine, pages, searched, survey, survey_line,
-    survey_lines, surveys,
+    audit, audit_line, blocks, comment_page, every_page, framed, health, mine, pages, searched,
+    survey, survey_line, survey_lines, surveys,
 };
 use self::html::{addresses, skeleton};
 pub(super) use self::html::{part, text};
+use super::audit::AuditLine;
 use super::comments::CommentList;
 use super::samples::*;
 use super::surveys::{LifeEvent, LifeStep, SurveyAnswer, SurveyLine};
@@ -78,7 +79,7 @@ fn every_link_of_every_page_is_a_view() {
     for (name, content) in every_page() {
         for address in addresses(&content) {
             let (path, query) = address.split_once('?').unwrap_or((&address, ""));
-            let known = ["/", "/comments", "/surveys", "/v1/export", "/v1/report"];
+            let known = ["/", "/audit", "/comments", "/surveys", "/v1/export", "/v1/report"];
             assert!(known.contains(&path) || path.starts_with("/surveys/"), "{name}: {address}");
             let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
             let pairs = pairs.iter().map(|(key, value)| (key.as_ref(), value.as_ref()));
@@ -153,6 +154,11 @@ fn with_text(text: &str) -> String {
         searched(text, &[]),
         pages().survey(&page).unwrap(),
         pages().mine(&own).unwrap(),
+        audit(&[AuditLine {
+            who: text.to_owned(),
+            address: text.to_owned(),
+            ..audit_line(1, text, text)
+        }]),
     ]
     .concat()
 }

@@ -10,6 +10,7 @@ use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
 use crate::domain::view::{Against, Filter, Order, View};
 use crate::domain::waiting::{Cause, Obstacle};
+use crate::pages::audit::{AuditLine, AuditPage};
 use crate::pages::comments::{CommentList, CommentsPage};
 use crate::pages::health::{
     AccountHealth, BudgetLeft, Doing, FailingAlert, FailingSchedule, HealthPage,
@@ -212,6 +213,32 @@ pub fn health(is_bad: bool) -> String {
     pages().health(&page).unwrap()
 }
 
+pub fn audit_line(minutes: u64, what: &str, detail: &str) -> AuditLine {
+    AuditLine {
+        at: ago(minutes),
+        who: "mara".to_owned(),
+        roles: "supervisor, auditor".to_owned(),
+        what: what.to_owned(),
+        detail: detail.to_owned(),
+        address: "192.0.2.7".to_owned(),
+    }
+}
+
+pub fn audit_lines() -> Vec<AuditLine> {
+    vec![
+        audit_line(2, "saw survey", "01a2238a-77c4"),
+        audit_line(3, "saw results", "team=Billing (212 answers)"),
+        audit_line(5, "signed in", ""),
+    ]
+}
+
+pub fn audit(entries: &[AuditLine]) -> String {
+    let (zone, view) = (zone(), View::usual(&zone(), now()));
+    let next = (!entries.is_empty()).then_some("1764500000000-0198c2a1b2c37d4e8f90a1b2c3d4e5f6");
+    let page = AuditPage { view: &view, zone: &zone, now: now(), entries, next };
+    pages().audit(&page).unwrap()
+}
+
 pub fn mine(kinds: &[ScoredBlocks]) -> String {
     let page = MinePage { agent: "Noor", kinds, block_min: 10, delay_days: 7 };
     pages().mine(&page).unwrap()
@@ -304,6 +331,8 @@ pub fn every_page() -> BTreeMap<&'static str, String> {
         ("survey-admin", survey(false)),
         ("health", health(false)),
         ("health-bad", health(true)),
+        ("audit", audit(&audit_lines())),
+        ("audit-none", audit(&[])),
         ("mine", mine(&blocks())),
         ("mine-none", mine(&[])),
     ])

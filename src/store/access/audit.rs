@@ -6,7 +6,7 @@
 use sqlx::{AnyConnection, Row as _};
 use uuid::Uuid;
 
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Period};
 use crate::store::{Result, Store};
 
 /// What somebody did.
@@ -39,7 +39,7 @@ const ADD: &str = "insert into audit (at, id, way, name, roles, what, detail, ad
      values ($1, $2, $3, $4, $5, $6, $7, $8)";
 
 const NEWEST: &str = "select at, id, way, name, roles, what, detail, address from audit \
-     where (at, id) < ($1, $2) order by at desc, id desc limit $3";
+     where (at, id) < ($1, $2) and at >= $3 order by at desc, id desc limit $4";
 
 /// The most entries that are read at once.
 const PAGE_MOST: u32 = 1_000;
@@ -69,16 +69,21 @@ impl Store {
             .await
     }
 
-    /// Returns at most `limit` entries before a place, or the newest of all, the newest first.
+    /// Returns at most `limit` entries of a period, or those of them before a place, the newest
+    /// first.
     pub async fn audited(
         &self,
+        period: Period,
         before: Option<&AuditPlace>,
         limit: u32,
     ) -> Result<Vec<(AuditPlace, AuditEntry)>> {
-        let (at, id) = before.map_or((i64::MAX, ""), |place| (place.at.0, place.id.as_str()));
+        let end = (period.to.0.saturating_add(1), "");
+        let before = before.map_or(end, |place| (place.at.0, place.id.as_str()));
+        let (at, id) = before.min(end);
         let rows = sqlx::query(NEWEST)
             .bind(at)
             .bind(id)
+            .bind(period.from.0)
             .bind(i64::from(limit.min(PAGE_MOST)))
             .fetch_all(&self.readers)
             .await?;

@@ -12,7 +12,7 @@ use axum::response::Response;
 use super::page::ErrorForm;
 use super::visit::{Visit, log_failure};
 use crate::domain::access::{Role, Viewer};
-use crate::domain::days::{Days, Zone};
+use crate::domain::days::{Day, Days, Zone};
 use crate::domain::plain_text::printable;
 use crate::domain::summary::{Compared, Group, GroupBy, Report, compare};
 use crate::domain::survey_type::SurveyType;
@@ -133,34 +133,25 @@ impl Asked {
     /// Leaves out the days after today, as pages do. Answers a view of such days alone.
     pub fn until_today(&mut self) -> Option<Response> {
         let today = self.reading.zone.day_of(self.reading.now);
-        let Days { from, to } = self.view.days;
-        if from > today {
-            let words = format!("{from} is after today, {today}: nothing has happened yet.");
-            return Some(self.form.refuse(StatusCode::BAD_REQUEST, &words));
-        }
-        if to > today {
-            self.over(Days { from, to: today });
+        match until_today(self.view.days, today) {
+            Ok(days) => self.over(days),
+            Err(words) => return Some(self.form.refuse(StatusCode::BAD_REQUEST, &words)),
         }
         None
     }
 
     /// Takes in the running day beside the last days, as the list of surveys does.
     pub fn with_today(&mut self) {
-        let are_last_days = matches!(
-            self.view.asked,
-            AskedPeriod::Last7Days | AskedPeriod::Last28Days | AskedPeriod::Last90Days
-        );
-        if are_last_days {
-            let today = self.reading.zone.day_of(self.reading.now);
-            self.over(Days { from: self.view.days.from, to: today });
-        }
+        let today = self.reading.zone.day_of(self.reading.now);
+        self.over(with_today(&self.view, today));
     }
 
-    /// Reads over other days. The view is still asked for as it was, for links.
     fn over(&mut self, days: Days) {
-        let period = self.reading.zone.period(days);
+        if days == self.view.days {
+            return;
+        }
         for view in [&mut self.view, &mut self.within] {
-            (view.days, view.period) = (days, period);
+            show_days(view, days, &self.reading.zone);
         }
     }
 
@@ -283,6 +274,29 @@ impl Asked {
             None => query,
         }
     }
+}
+
+/// The days up to today. The error says that all of them are to come.
+pub fn until_today(days: Days, today: Day) -> Result<Days, String> {
+    match days.from > today {
+        true => Err(format!("{} is after today, {today}: nothing has happened yet.", days.from)),
+        false => Ok(Days { to: days.to.min(today), ..days }),
+    }
+}
+
+/// The days of the view and, if they are the last ones, the running day beside them.
+pub fn with_today(view: &View, today: Day) -> Days {
+    match view.asked {
+        AskedPeriod::Last7Days | AskedPeriod::Last28Days | AskedPeriod::Last90Days => {
+            Days { to: today, ..view.days }
+        }
+        AskedPeriod::LastMonth | AskedPeriod::LastYear | AskedPeriod::Days(_) => view.days,
+    }
+}
+
+/// Has the view show other days. It is still asked for as it was, for links.
+pub fn show_days(view: &mut View, days: Days, zone: &Zone) {
+    (view.days, view.period) = (days, zone.period(days));
 }
 
 /// The score of a survey. One outside the type's scale is none.

@@ -22,8 +22,7 @@ use crate::web::problem;
 
 /// The templates of pages that show nothing of the results. The names' ending makes their texts
 /// escaped.
-const TEMPLATES: [(&str, &str); 3] = [
-    ("audit.html", include_str!("templates/audit.html")),
+const TEMPLATES: [(&str, &str); 2] = [
     ("error.html", include_str!("templates/error.html")),
     ("login.html", include_str!("templates/login.html")),
 ];
@@ -295,10 +294,7 @@ mod tests {
     #[tokio::test]
     async fn every_template_renders_and_escapes_what_it_is_given() {
         let hostile = "<script>alert('\"')</script>";
-        let entry = context! { at => "", who => hostile, roles => "", what => "", detail => "", address => "" };
         for (template, content) in [
-            ("audit.html", context! { entries => [entry], next => hostile }),
-            ("audit.html", context! { entries => Vec::<Value>::new(), next => () }),
             ("error.html", context! { title => hostile, sentence => hostile }),
             ("login.html", context! { said => hostile, name => hostile, next => hostile }),
             ("login.html", context! { said => (), name => "", next => () }),
@@ -310,7 +306,7 @@ mod tests {
             assert!(text.contains("A &lt;title&gt;") && text.contains("&lt;mara&gt;"), "{text}");
             assert!(!text.contains("<script>alert") && !text.contains("style="), "{text}");
         }
-        let used = ["audit.html", "error.html", "login.html"];
+        let used = ["error.html", "login.html"];
         assert_eq!(TEMPLATES.len(), used.len(), "each is rendered here");
     }
 

@@ -123,7 +123,7 @@ async fn the_page_shows_the_newest_first_and_leads_on_to_the_older() {
     assert_eq!(details[0], first);
 
     for (query, words) in [
-        ("bfore=1", "There is no `bfore` here: leave it out, or write `before`."),
+        ("bfore=1", "There is no `bfore` here: leave it out, or write `period`, `from`, `to` or "),
         (
             "before=1",
             "`before` is &quot;1&quot;, and no place in the log: follow the links of the page.",
@@ -133,5 +133,54 @@ async fn the_page_shows_the_newest_first_and_leads_on_to_the_older() {
         assert_eq!(answer.status(), 400);
         let text = answer.text().await.unwrap();
         assert!(text.contains(words), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_of_a_period_that_is_chosen_as_on_other_pages() {
+    let house = House::open().await;
+    let days_ago = [0, 3, 40];
+    for (number, days) in days_ago.into_iter().enumerate() {
+        let entry = AuditEntry {
+            at: START.minus(Duration::from_secs(86_400 * days)),
+            way: "session".into(),
+            name: "mara".into(),
+            roles: "supervisor".into(),
+            what: "saw results".into(),
+            detail: format!("detail {number}."),
+            address: "192.0.2.1".into(),
+        };
+        house.store.audit(entry).await.unwrap();
+    }
+    let browser = house.signed_in("auditor").await;
+    let details = async |query: &str| {
+        let page = browser.get(&format!("/audit{query}")).await.text().await.unwrap();
+        let shown = |n: &usize| page.contains(&format!("<td>detail {n}.</td>"));
+        ((0..days_ago.len()).filter(shown).collect::<Vec<_>>(), page)
+    };
+    let (shown, page) = details("").await;
+    assert_eq!(shown, [0, 1], "the last 28 days and today");
+    assert!(page.contains("<h1 class=\"page-title\">Audit, 24\u{a0}August to 21"), "{page}");
+    for choice in ["href=\"/audit\" aria-current=\"true\">28 days<", "?period=90d\">90 days<"] {
+        assert!(page.contains(choice), "{choice}: {page}");
+    }
+    assert!(!page.contains("Download"), "no file holds the audit log: {page}");
+    assert_eq!(details("?period=90d").await.0, [0, 1, 2]);
+    let day = "?from=2026-09-18&to=2026-09-18";
+    let (shown, page) = details(day).await;
+    assert_eq!(shown, [1]);
+    assert!(page.contains(">Audit, 18\u{a0}September 2026<"), "{page}");
+    let (shown, page) = details("?from=2026-01-01&to=2026-01-02").await;
+    assert_eq!(shown, [0; 0]);
+    assert!(page.contains("There is no entry in this time."), "{page}");
+    let entries = house.audited().await;
+    assert!(entries.iter().any(|entry| entry.detail == format!("{}, 1 entries", &day[1..])));
+    for (query, words) in [
+        ("team=billing", "There is no `team` here: leave it out, or write "),
+        ("from=2026-09-22", "2026-09-22 is after today, 2026-09-21: nothing has happened yet."),
+    ] {
+        let answer = browser.get(&format!("/audit?{query}")).await;
+        assert_eq!(answer.status(), 400, "{query}");
+        assert!(answer.text().await.unwrap().contains(words), "{query}");
     }
 }

@@ -142,7 +142,7 @@ impl House {
 
     /// What the audit log says, the oldest first.
     async fn audited(&self) -> Vec<AuditEntry> {
-        let entries = self.store.audited(None, 1_000).await.unwrap();
+        let entries = self.store.audited(crate::harness::ALL_TIME, None, 1_000).await.unwrap();
         entries.into_iter().rev().map(|(_, entry)| entry).collect()
     }
 

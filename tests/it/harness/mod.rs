@@ -12,7 +12,10 @@ pub mod wire;
 
 use std::time::Duration;
 
-use surveyd::domain::time::Millis;
+use surveyd::domain::time::{Millis, Period};
+
+/// From the first to the last instant.
+pub const ALL_TIME: Period = Period { from: Millis(i64::MIN), to: Millis(i64::MAX) };
 
 /// When the stories begin: 2026-09-21T14:13:20Z.
 pub const START: Millis = Millis(1_790_000_000_000);

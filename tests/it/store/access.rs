@@ -30,7 +30,7 @@ async fn begin(store: &Store, hash: &str, login: &str, at: Millis) {
 }
 
 async fn whats(store: &Store) -> Vec<String> {
-    let entries = store.audited(None, 1_000).await.unwrap();
+    let entries = store.audited(crate::harness::ALL_TIME, None, 1_000).await.unwrap();
     entries.into_iter().map(|(_, entry)| entry.what).collect()
 }
 
@@ -101,7 +101,7 @@ async fn a_login_has_a_hundred_sessions_and_the_oldest_end_first() {
 async fn the_audit_log_is_read_back_page_by_page_without_a_gap_or_a_repetition() {
     on_each_engine(async |bench| {
         let store = &bench.store;
-        assert_eq!(store.audited(None, 10).await.unwrap(), []);
+        assert_eq!(store.audited(crate::harness::ALL_TIME, None, 10).await.unwrap(), []);
         // Three at each instant: a page may end between two of them.
         for number in 0..12_u32 {
             let at = START.plus(SECOND * (number / 3));
@@ -109,7 +109,7 @@ async fn the_audit_log_is_read_back_page_by_page_without_a_gap_or_a_repetition()
         }
         let (mut read, mut before) = (Vec::new(), None::<AuditPlace>);
         loop {
-            let page = store.audited(before.as_ref(), 5).await.unwrap();
+            let page = store.audited(crate::harness::ALL_TIME, before.as_ref(), 5).await.unwrap();
             let Some((place, _)) = page.last() else { break };
             before = Some(place.clone());
             read.extend(page.into_iter().map(|(_, entry)| entry));

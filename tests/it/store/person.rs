@@ -349,7 +349,7 @@ async fn an_erasure_that_was_broken_off_is_finished() {
         let erased = bench.store.forget_again(START.plus(HOUR)).await.unwrap();
         assert_eq!(erased.rows["survey"], 1);
         bench.expect_nothing_of_person().await;
-        let entries = bench.store.audited(None, 10).await.unwrap();
+        let entries = bench.store.audited(crate::harness::ALL_TIME, None, 10).await.unwrap();
         assert_eq!(entries.len(), 1);
         assert_eq!(entries[0].1.what, "erased a person again");
     })
@@ -371,7 +371,10 @@ async fn an_erasure_is_in_the_audit_log_without_the_id() {
             address: String::new(),
         };
         bench.store.end_forgetting(&person(), entry.clone()).await.unwrap();
-        assert_eq!(bench.store.audited(None, 10).await.unwrap()[0].1, entry);
+        assert_eq!(
+            bench.store.audited(crate::harness::ALL_TIME, None, 10).await.unwrap()[0].1,
+            entry
+        );
         assert_eq!(bench.store.clear_space().await.unwrap(), surveyd::store::Cleared::All);
     })
     .await;
@@ -392,7 +395,7 @@ async fn what_somebody_looked_for_goes_from_the_audit_log_too() {
         };
         bench.store.audit(entry).await.unwrap();
         bench.forget(START).await;
-        let entries = bench.store.audited(None, 10).await.unwrap();
+        let entries = bench.store.audited(crate::harness::ALL_TIME, None, 10).await.unwrap();
         assert_eq!(entries[0].1.detail, "find=(erased)&state=sent");
     })
     .await;

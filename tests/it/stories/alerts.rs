@@ -112,7 +112,7 @@ async fn a_comment_that_an_alert_is_told_goes_on_record_first_and_one_that_was_e
         office.receiver.answer_next("500");
         office.wait(seconds(6));
         office.step().await;
-        let entries = office.store.audited(None, 10).await.unwrap();
+        let entries = office.store.audited(crate::harness::ALL_TIME, None, 10).await.unwrap();
         assert_eq!(entries.len(), 2, "each try carried it: {entries:?}");
         for (_, entry) in entries {
             assert_eq!(
@@ -130,7 +130,7 @@ async fn a_comment_that_an_alert_is_told_goes_on_record_first_and_one_that_was_e
         let comment = serde_json::Value::from("Too slow");
         let told = [comment.clone(), comment, serde_json::Value::Null];
         assert_eq!(comments.collect::<Vec<_>>(), told);
-        assert_eq!(office.store.audited(None, 10).await.unwrap().len(), 2, "the last had none");
+        assert_eq!(office.store.audited(crate::harness::ALL_TIME, None, 10).await.unwrap().len(), 2, "the last had none");
     })
     .await;
 }
