@@ -107,6 +107,11 @@ mod tests {
             "surveyd acme and acme_es · made 30 Nov 2026, 14:04; days and times of \
              Europe/Berlin"
         );
+        let said = part(&file, "<div class=\"reader\">", "</div>");
+        assert!(
+            said.starts_with("<span>") && said.ends_with("</span>"),
+            "one item, no gap: {said}"
+        );
         assert_eq!(
             text(part(&file, "<h1>", "</h1>")),
             "CSAT, team Billing , language English , 2 to 29 November 2026"
