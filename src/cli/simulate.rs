@@ -28,6 +28,9 @@ const EXAMPLES: &str = "\
   surveyd simulate --config new.toml --since 7d --json | jq .counts";
 
 const NOTE: &str = "\
+A close ends as a survey does (`surveyd surveys list --help`), or is `merged`: the conversation
+closed again before its prompt was out, and the later close counts.
+
 The configuration is the one that --config names, the current one by default; the database is
 the one that it names. Nothing is written and nothing is sent: the daemon may be running.";
 

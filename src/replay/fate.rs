@@ -4,6 +4,10 @@ use crate::domain::policy::decision::{Decision, Ground, Verdict};
 use crate::domain::survey::{CancelledBy, Reason, State};
 use crate::store::Recorded;
 
+/// What a merged close is.
+pub const MERGED: &str =
+    "the conversation closed again before its prompt was out, and the later close counts";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
     Sent,
@@ -147,7 +151,7 @@ impl FateDetails {
             }
             (_, Some(decision)) => format!("{name}: {}", words(decision)),
             (Fate::Merged, None) => {
-                "merged: closed again before its prompt was out; the later close counts".to_owned()
+                format!("{name}: {MERGED}")
             }
             (Fate::Cancelled(by), None) => format!("cancelled: {}", by.as_str()),
             (_, None) => match detail {

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use self::comparison::PromptTimes;
 pub use self::comparison::{ComparedClose, Comparison, Course, DIFFERENCES, Sides};
-pub use self::fate::{Fate, FateDetails};
+pub use self::fate::{Fate, FateDetails, MERGED};
 use self::ledger::{AccountNumber, Ledger};
 use self::queue::Queue;
 use self::record::{CalledOff, Coming, RecordedEvent};

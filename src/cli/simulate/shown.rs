@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::domain::plain_text::printable;
 use crate::domain::policy::Mode;
 use crate::domain::time::Millis;
-use crate::replay::{self, Comparison, Course, FateDetails, Sides};
+use crate::replay::{self, Comparison, Course, Fate, FateDetails, MERGED, Sides};
 
 #[derive(Serialize)]
 pub struct Simulated {
@@ -125,6 +125,10 @@ impl Simulated {
         let Self { from, to, config, closes, .. } = self;
         let about = format!("{closes} closes from {from} to {to}, by {config}");
         let mut text = printable(&about) + "\n\n" + &self.counts_text() + "\n";
+        let merged = Fate::Merged.outcome();
+        if self.counts.iter().any(|count| count.outcome == merged) {
+            let _ = writeln!(text, "{merged}: {MERGED}.\n");
+        }
         text += &self.accounts_text();
         for AccountComparison { account, .. } in self.accounts.iter().filter(|it| it.mode == "dry")
         {

@@ -92,3 +92,24 @@ fn a_length_that_is_none_is_a_usage_error() {
         assert_eq!((refused.code, refused.stderr), (2, expected));
     }
 }
+
+#[test]
+fn a_close_that_a_later_one_took_the_place_of_is_explained() {
+    let (program, _) = program();
+    let plain = program.run(&["simulate"]).stdout;
+    assert!(!plain.contains("merged"), "{plain}");
+    let again = ["enqueue", "--account", "acme", "--conversation", "c-1", "--user-id", "7"];
+    assert_eq!(program.run(&again).code, 0);
+    let shown = program.run(&["simulate", "--since", "1d"]).stdout;
+    let expected = "
+closes     happened  would  change
+scheduled         2      2
+merged            1      1
+
+merged: the conversation closed again before its prompt was out, and the later close counts.
+
+happened | would ";
+    assert!(shown.contains(expected), "{shown}");
+    let help = program.run(&["simulate", "--help"]).stdout;
+    assert!(help.contains("`merged`: the conversation\nclosed again"), "{help}");
+}
