@@ -12,6 +12,14 @@ use clap::{ArgMatches, Command};
 pub const WITHOUT_CONFIGURATION: [&str; 8] =
     ["init", "demo", "sandbox", "questions", "password", "token", "completions", "man"];
 
+/// Those of them that one would take for working with the configuration named, each with the remedy.
+/// The others do the same with any configuration and with none.
+const REFUSED: [(&str, &str); 3] = [
+    ("init", "leave --config out, and say by --dir where it makes one"),
+    ("demo", "leave --config out"),
+    ("sandbox", "leave --config out"),
+];
+
 /// A parsed command line with the command's own values and `--config`.
 pub struct Invocation {
     pub matches: ArgMatches,
@@ -29,12 +37,14 @@ pub fn read(
         root.try_get_matches_from_mut(line.chain(["--help".into()]))?;
     }
     let config = config(&matches);
-    match matches.subcommand_name() {
-        Some(name) if config.is_some() && WITHOUT_CONFIGURATION.contains(&name) => {
-            let problem = format!("`surveyd {name}` reads no configuration: leave --config out");
+    let named = matches.subcommand_name();
+    let refused = REFUSED.into_iter().find(|(name, _)| config.is_some() && named == Some(name));
+    match refused {
+        Some((name, remedy)) => {
+            let problem = format!("`surveyd {name}` reads no configuration: {remedy}");
             Err(root.error(ErrorKind::ArgumentConflict, problem))
         }
-        _ => Ok(Invocation { matches, config }),
+        None => Ok(Invocation { matches, config }),
     }
 }
 
@@ -81,7 +91,28 @@ mod tests {
         assert_eq!(given("surveyd -c a status").unwrap().as_deref(), Some("a"));
         assert_eq!(given("surveyd surveys list --config b").unwrap().as_deref(), Some("b"));
         assert_eq!(given("surveyd -c a surveys -c b list -c c").unwrap().as_deref(), Some("c"));
-        assert!(given("surveyd demo -c a").is_err());
-        assert!(given("surveyd -c a sandbox").is_err());
+    }
+
+    #[test]
+    fn a_command_that_reads_no_configuration_takes_one_unless_it_could_mislead() {
+        let given =
+            |line: &str| read(crate::cli::command_line(), line.split(' ').map(OsString::from));
+        for line in ["questions nps", "password", "token x --role admin", "completions bash", "man"]
+        {
+            for line in [format!("surveyd -c a {line}"), format!("surveyd {line} --config a")] {
+                assert!(given(&line).is_ok(), "{line}");
+            }
+        }
+        for (name, remedy) in [
+            ("demo", "leave --config out"),
+            ("sandbox", "leave --config out"),
+            ("init", "leave --config out, and say by --dir where it makes one"),
+        ] {
+            for line in [format!("surveyd -c a {name}"), format!("surveyd {name} -c a")] {
+                let error = given(&line).err().expect("it is refused").to_string();
+                let said = format!("`surveyd {name}` reads no configuration: {remedy}");
+                assert!(error.contains(&said), "{line}: {error}");
+            }
+        }
     }
 }

@@ -66,19 +66,16 @@ fn shared(mut command: Command, reads_config: bool) -> Command {
         .help_template(LAYOUT)
         // A negative number is refused as out of bounds instead of as an unknown option.
         .allow_negative_numbers(true);
-    if reads_config {
-        command = command.arg(
-            Arg::new("config")
-                .short('c')
-                .long("config")
-                .value_name("FILE")
-                .value_parser(value_parser!(PathBuf))
-                .help_heading("Common")
-                .help(
-                    "The configuration [default: $SURVEYD_CONFIG, else /etc/surveyd/surveyd.toml]",
-                ),
-        );
-    }
+    command = command.arg(
+        Arg::new("config")
+            .short('c')
+            .long("config")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help_heading("Common")
+            .hide(!reads_config)
+            .help("The configuration [default: $SURVEYD_CONFIG, else /etc/surveyd/surveyd.toml]"),
+    );
     command = command.arg(
         Arg::new("help")
             .short('h')
