@@ -10,6 +10,7 @@ mod backup;
 mod check;
 mod check_db;
 mod completions;
+mod context;
 mod decisions;
 pub mod demo;
 mod enqueue;
@@ -40,7 +41,7 @@ mod token;
 mod waiting;
 
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -48,13 +49,13 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use futures_util::future::LocalBoxFuture;
 
+use self::context::{Context, TimeStyle};
 use crate::clock::Clock;
-use crate::config::{self, Config, Environment, Faults};
+use crate::config::{self, Environment, Faults};
 use crate::daemon::{self, Signals};
 use crate::domain::plain_text::printable;
 use crate::output::{self, Results, note};
-use crate::store::{self, Location, Store};
-use crate::terminal::OutputStyle;
+use crate::store;
 
 const DEFAULT_CONFIG: &str = "/etc/surveyd/surveyd.toml";
 
@@ -184,123 +185,6 @@ struct Usage(String);
 fn usage(name: &str, value: &str, problem: impl std::fmt::Display) -> anyhow::Error {
     let value = if value.is_empty() { "\"\"" } else { value };
     Usage(format!("{name} {value}: {problem}")).into()
-}
-
-/// How times are shown.
-#[derive(clap::Args)]
-struct TimeStyle {
-    /// Times as instants in UTC on a terminal too, instead of "2 minutes ago"
-    #[arg(long)]
-    utc: bool,
-}
-
-/// The configuration and the environment of a command.
-struct Context {
-    config: Config,
-    file: PathBuf,
-    environment: Environment,
-    clock: Clock,
-}
-
-impl Context {
-    /// Returns the style in which people see the command's results.
-    fn style(&self, times: &TimeStyle) -> OutputStyle {
-        OutputStyle::of_stdout(&self.environment, self.clock.now(), times.utc)
-    }
-
-    fn location(&self) -> anyhow::Result<Location> {
-        let folder = daemon::state_folder(&self.environment, Some(&self.file))?;
-        Ok(Location::parse(&self.config.store.url, &folder)?)
-    }
-
-    /// Describes the database's location.
-    fn database(&self) -> anyhow::Result<String> {
-        let location = self.location()?;
-        let url = || self.config.store.redacted_url();
-        Ok(location.file().map_or_else(url, |file| file.display().to_string()))
-    }
-
-    /// Returns the database's location and prints it if it is not the one to be expected: that of the
-    /// usual state folder, or the one beside the configuration.
-    ///
-    /// A command may run in another folder or with another state folder than the service. Its
-    /// results must not be taken for those of the daemon.
-    fn shown_location(&self) -> anyhow::Result<Location> {
-        let location = self.location()?;
-        let url = self.config.store.url.trim_start_matches("sqlite:").trim_start_matches("//");
-        if let Some(file) = location.file()
-            && !Path::new(url).is_absolute()
-            && !daemon::is_usual_state_folder(&self.environment, &self.file)
-            && !lie_together(file, &self.file)
-        {
-            note!("surveyd: the database is {}", file.display());
-        }
-        Ok(location)
-    }
-
-    /// Refuses an account that neither the configuration nor the database knows. Otherwise, a
-    /// misspelt name would look like an account without results.
-    async fn require_account(&self, store: &Store, account: Option<&str>) -> anyhow::Result<()> {
-        let Some(name) = account else { return Ok(()) };
-        if self.config.account(name).is_none() && store.first_close(name).await?.is_none() {
-            return Err(self.unknown_account(name));
-        }
-        Ok(())
-    }
-
-    fn unknown_account(&self, name: &str) -> anyhow::Error {
-        let known = self.config.accounts.iter().map(|account| account.name.as_str());
-        self.unknown("--account", name, "account", known.collect())
-    }
-
-    /// Makes a usage error about an unknown name. It lists the names in the configuration.
-    fn unknown(&self, option: &str, name: &str, noun: &str, known: Vec<&str>) -> anyhow::Error {
-        let file = self.file.display();
-        let meant = config::nearest(name, known.iter().copied());
-        let meant = meant.map(|meant| format!(": did you mean {meant}?")).unwrap_or_default();
-        let shown = known.iter().take(NAMES_MAX).copied().collect::<Vec<_>>().join(", ");
-        let has = match known.len() {
-            0 => "which has none".to_owned(),
-            all if all > NAMES_MAX => format!("which has {shown} and {} more", all - NAMES_MAX),
-            _ => format!("which has {shown}"),
-        };
-        usage(option, name, format!("there is no such {noun} in {file}, {has}{meant}"))
-    }
-
-    /// Opens the database. A daemon may be using it at the same time.
-    async fn store(&self) -> anyhow::Result<Store> {
-        self.attach(&self.shown_location()?).await
-    }
-
-    /// Opens the database there. If there is none, it may lie beside the configuration.
-    async fn attach(&self, location: &Location) -> anyhow::Result<Store> {
-        migrate::say_log_set_aside(location)?;
-        let error = match Store::attach(location).await {
-            Err(error @ store::Error::Missing(_)) => error,
-            attached => return Ok(attached?),
-        };
-        let Some(file) = location.file().filter(|file| !file.exists()) else {
-            return Err(error.into());
-        };
-        let folder = std::path::absolute(&self.file)?.parent().map(Path::to_owned);
-        let beside = folder.zip(file.file_name()).map(|(folder, name)| (folder.join(name), folder));
-        match beside.filter(|(beside, _)| beside.is_file()) {
-            Some((beside, folder)) => anyhow::bail!(
-                "there is no database {}, but {} lies beside the configuration. To look at that \
-                 one: STATE_DIRECTORY={} before the command, or cd to that folder",
-                file.display(),
-                beside.display(),
-                folder.display()
-            ),
-            None => Err(error.into()),
-        }
-    }
-}
-
-/// True if two files lie in the same folder.
-fn lie_together(one: &Path, other: &Path) -> bool {
-    let folder = |file: &Path| std::path::absolute(file).ok()?.parent()?.canonicalize().ok();
-    folder(one).is_some_and(|one| folder(other) == Some(one))
 }
 
 /// Returns the definition of the whole command line.
