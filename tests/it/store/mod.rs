@@ -4,6 +4,7 @@ mod access;
 mod agreement;
 mod alerts;
 mod alerts_life;
+mod alerts_tries;
 mod alerts_untold;
 mod answers;
 mod backups;
