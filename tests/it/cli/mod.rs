@@ -5,6 +5,7 @@ mod alerts;
 mod codes;
 mod demo;
 mod dry_run;
+mod exports;
 mod files;
 mod gone;
 mod mistakes;
