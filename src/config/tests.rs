@@ -6,6 +6,7 @@ mod alerts;
 mod overrides;
 mod policies;
 mod policy;
+mod proxy;
 mod schedules;
 mod secrets;
 mod sections;
