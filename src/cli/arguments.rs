@@ -12,8 +12,8 @@ use clap::{ArgMatches, Command};
 pub const WITHOUT_CONFIGURATION: [&str; 8] =
     ["init", "demo", "sandbox", "questions", "password", "token", "completions", "man"];
 
-/// Those of them that one would take for working with the configuration named, each with the remedy.
-/// The others do the same with any configuration and with none.
+/// Those of them that one would take for working with the configuration named, each with the
+/// remedy. The others do the same with any configuration and with none.
 const REFUSED: [(&str, &str); 3] = [
     ("init", "leave --config out, and say by --dir where it makes one"),
     ("demo", "leave --config out"),

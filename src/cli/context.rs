@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{NAMES_MAX, usage};
+use super::{NAMES_MAX, migrate, usage};
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment};
 use crate::daemon;
@@ -44,8 +44,8 @@ impl Context {
         Ok(location.file().map_or_else(url, |file| file.display().to_string()))
     }
 
-    /// Returns the database's location and prints it if it is not the one to be expected: that of the
-    /// usual state folder, or the one beside the configuration.
+    /// Returns the database's location and prints it if it is not the one to be expected: that of
+    /// the usual state folder, or the one beside the configuration.
     ///
     /// A command may run in another folder or with another state folder than the service. Its
     /// results must not be taken for those of the daemon.
