@@ -44,8 +44,7 @@ impl Context {
         Ok(location.file().map_or_else(url, |file| file.display().to_string()))
     }
 
-    /// Returns the database's location and prints it if it is not the one to be expected: that of
-    /// the usual state folder, or the one beside the configuration.
+    /// Returns the database's location and prints it if it is not the usual one.
     ///
     /// A command may run in another folder or with another state folder than the service. Its
     /// results must not be taken for those of the daemon.
@@ -55,7 +54,6 @@ impl Context {
         if let Some(file) = location.file()
             && !Path::new(url).is_absolute()
             && !daemon::is_usual_state_folder(&self.environment, &self.file)
-            && !lie_together(file, &self.file)
         {
             note!("surveyd: the database is {}", file.display());
         }
@@ -123,10 +121,4 @@ impl Context {
             None => Err(error.into()),
         }
     }
-}
-
-/// True if two files lie in the same folder.
-fn lie_together(one: &Path, other: &Path) -> bool {
-    let folder = |file: &Path| std::path::absolute(file).ok()?.parent()?.canonicalize().ok();
-    folder(one).is_some_and(|one| folder(other) == Some(one))
 }

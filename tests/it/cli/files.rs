@@ -133,12 +133,6 @@ fn a_command_names_the_database_that_is_not_the_usual_one() {
     for arguments in &commands {
         assert_eq!(stray(arguments), (Some(0), format!("surveyd: the database is {database}\n")));
     }
-    // The database beside the configuration is the one that everybody expects.
-    for arguments in &commands {
-        let ended = program.command(arguments).env_remove("STATE_DIRECTORY").output().unwrap();
-        assert_eq!(String::from_utf8(ended.stderr).unwrap(), "");
-        assert_eq!(ended.status.code(), Some(0));
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
