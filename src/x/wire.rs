@@ -343,8 +343,10 @@ fn as_it_came(text: &str) -> String {
 
 /// The text or, if it is too large, its beginning, its length and its hash. Equal texts give equal
 /// results, so that a fold does not depend on when a text was cut.
-fn bounded(text: String) -> String {
+fn bounded(mut text: String) -> String {
     if text.len() <= RAW_MOST {
+        // A page may have a thousand of them, and each has grown to up to twice its size.
+        text.shrink_to_fit();
         return text;
     }
     let hash = digest(&SHA256, text.as_bytes());

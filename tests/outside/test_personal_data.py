@@ -9,11 +9,11 @@ import json
 import os
 import shutil
 import subprocess
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 import pytest
 
-from business import ACCOUNT, CONFIGURATION
+from business import ACCOUNT, CONFIGURATION, ZONE
 from harness import Surveyd, close, moment, new_database, reopening, wait_until
 from scenario import WEBHOOK_SECRET, x_account
 from x_server import XServer
@@ -147,7 +147,7 @@ def test_no_byte_of_an_erased_person_is_left(store, world, tmp_path):
 def live(surveyd, world):
     """Both are asked and answer, yesterday's closes by webhook and today's by file. Schedules write their files."""
     surveyd.start()
-    yesterday = (datetime.now(timezone.utc) - timedelta(days=1)).strftime("%Y-%m-%dT12:00:00Z")
+    yesterday = (datetime.now(ZONE) - timedelta(days=1)).strftime("%Y-%m-%dT12:00:00Z")
     for notice in notices(yesterday):
         assert surveyd.post(notice).status_code == 202
     for user, score, text in [(PERSON, 2, COMMENT), (OTHER, 5, "Well done")]:
