@@ -82,14 +82,11 @@ pub struct AccountWorker {
     date_trouble: Trouble,
 }
 
-/// What the log has reported of an account that waits.
+/// The last look at what due surveys wait for.
 #[derive(Clone, Debug, Default)]
 pub struct WaitingSeen {
     pub stretches: Stretches,
-    /// The last look at what due surveys wait for.
     pub looked_at: Option<Millis>,
-    /// The beginning of the last pause that the log has reported.
-    pub pause: Option<Millis>,
 }
 
 /// The last looks at all accounts by their names. They outlive each configuration.
