@@ -22,13 +22,16 @@ SECONDS = 60  # how long anything may take before a test gives up on it
 
 
 def wait_until(what, condition, seconds=SECONDS):
-    """Polls until the condition holds and returns what it gave; fails with `what` after the deadline."""
+    """Polls until the condition holds and returns what it gave; fails with `what` after the deadline.
+
+    `what` is a text, or a function that makes one once the time is up.
+    """
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what() if callable(what) else what}"
         time.sleep(0.05)
 
 
