@@ -170,7 +170,7 @@ pub async fn run(show: StatusArgs, context: &Context) -> anyhow::Result<ExitCode
     if show.watch {
         return watch(&show.times, context).await;
     }
-    let status = read(context, show.check).await?;
+    let status = read(context).await?;
     let style = context.style(&show.times);
     match (show.json, show.check) {
         (true, _) => print_json(&status)?,
@@ -187,7 +187,7 @@ async fn watch(times: &TimeStyle, context: &Context) -> anyhow::Result<ExitCode>
         return Err(Usage(problem.to_owned()).into());
     }
     loop {
-        let status = read(context, false).await?;
+        let status = read(context).await?;
         out!("{CLEAR}")?;
         text::print(&status, &context.style(times))?;
         Results.flush()?;
@@ -195,11 +195,10 @@ async fn watch(times: &TimeStyle, context: &Context) -> anyhow::Result<ExitCode>
     }
 }
 
-/// Reads the status. If `tries_a_write` is true, checks that the database takes a write even if no
-/// survey waits.
-async fn read(context: &Context, tries_a_write: bool) -> anyhow::Result<StatusJson> {
+/// Reads the status. A full disk shows only by a write, so it makes one even if no survey waits.
+async fn read(context: &Context) -> anyhow::Result<StatusJson> {
     let store = context.store().await?;
-    let facts = waiting::facts(&store, context, tries_a_write).await?;
+    let facts = waiting::facts(&store, context, true).await?;
     let status = status_of(&store, context, &facts).await;
     store.close().await;
     status

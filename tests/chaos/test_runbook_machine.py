@@ -22,6 +22,7 @@ def test_the_disk_is_full(x, tmp_path):
         wait_until("a close to be refused", lambda: is_refused(night, state))
         night.sees("disk, log")
         night.reads("disk, check", "status", "--check", code=1)
+        night.reads("disk, check", "status")
         night.operator.services[("journalctl", "--vacuum-size=200M")] = ballast.unlink
         night.operator.type("disk, type")
         night.sees("disk, over")

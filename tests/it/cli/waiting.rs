@@ -173,6 +173,14 @@ fn a_database_that_takes_no_writes_needs_somebody() {
     let checked = program.run(&["status", "--check", "--json"]);
     let told: Value = serde_json::from_str(&checked.stdout).unwrap();
     assert_eq!((checked.code, &told["waits"][1]["reason"]), (1, &json!("database")));
+
+    // Whoever only looks is told the same.
+    let shown = program.run(&["status"]);
+    let text = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.code == 0 && text.contains(said), "{}", shown.stdout);
+    let shown = program.run(&["status", "--json"]).json();
+    assert_eq!(shown["waits"], told["waits"]);
+    assert_eq!(shown["must_act"], told["must_act"]);
 }
 
 #[test]
