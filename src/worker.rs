@@ -82,11 +82,14 @@ pub struct AccountWorker {
     date_trouble: Trouble,
 }
 
-/// The last look at what due surveys wait for.
+/// What the log has reported of an account that waits.
 #[derive(Clone, Debug, Default)]
 pub struct WaitingSeen {
     pub stretches: Stretches,
+    /// The last look at what due surveys wait for.
     pub looked_at: Option<Millis>,
+    /// The beginning of the last pause that the log has reported.
+    pub pause: Option<Millis>,
 }
 
 /// The last looks at all accounts by their names. They outlive each configuration.

@@ -1,6 +1,6 @@
 //! Pauses an account that X refuses, probes it, and sets it to work again.
 
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::AccountWorker;
 use crate::domain::budget::Call;
@@ -44,7 +44,10 @@ impl AccountWorker {
             resumed_at: None,
         };
         let probe_at = paused.probe_at;
-        self.store.pause(paused).await?;
+        if !self.store.begin_pause(paused).await? {
+            return Ok(());
+        }
+        self.note_pause(now);
         // The scheduler probes. It may be asleep if the poller was refused.
         self.wake.due(probe_at);
         error!(
@@ -56,6 +59,24 @@ impl AccountWorker {
             remedy_of_pause(&why.to_string()),
         );
         Ok(())
+    }
+
+    /// Notes that the log reports the pause that began at `paused_at`. Returns true if that is news
+    /// in this run.
+    fn note_pause(&self, paused_at: Millis) -> bool {
+        let mut watched = self.watched.lock().expect("no holder of this lock can panic");
+        watched.pause.replace(paused_at) != Some(paused_at)
+    }
+
+    /// Logs that X is asked about a pause from before this worker. The first time in a run it is a
+    /// warning.
+    fn log_standing(&self, paused: &Paused) {
+        let (account, since) = (self.name(), paused.paused_at.rfc3339());
+        let words = format!("account {account} is paused since {since}: X is asked again now");
+        match self.note_pause(paused.paused_at) {
+            true => warn!(event = "account.paused", account, reason = paused.why, "{words}"),
+            false => info!(event = "account.paused", account, reason = paused.why, "{words}"),
+        }
     }
 
     /// Returns when the poller looks again at an account that is paused. The scheduler asks X about
@@ -72,22 +93,16 @@ impl AccountWorker {
         let probe_at = asked_again_at(&paused, now);
         let asks_before =
             || self.asks_about_pause_before.lock().expect("no holder of this lock can panic");
-        let is_out_of_turn =
-            now < probe_at && asks_before().is_some_and(|opened_at| paused.paused_at < opened_at);
+        let is_from_before = asks_before().is_some_and(|opened_at| paused.paused_at < opened_at);
+        let is_out_of_turn = now < probe_at && is_from_before;
         if now < probe_at && !is_out_of_turn {
             return Ok(Some(probe_at));
         }
         if let Ready::At(until) = self.take_calls(Call::VerifyCredentials, 1).await? {
             return Ok(Some(until));
         }
-        if is_out_of_turn {
-            info!(
-                event = "account.paused",
-                account = self.name(),
-                "account {} is paused since {}: X is asked again now",
-                self.name(),
-                paused.paused_at.rfc3339(),
-            );
+        if is_from_before {
+            self.log_standing(&paused);
         }
         let Some(asked) = self.verify_credentials().await? else { return Ok(Some(now)) };
         *asks_before() = None;

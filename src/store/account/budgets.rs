@@ -165,6 +165,17 @@ const PAUSE: &str = "insert into paused_account (account, paused_at, why, probe_
 const RESUME: &str = "update paused_account set resumed_at = $1 \
      where account = $2 and resumed_at is null returning paused_at";
 
+/// Returns true if the account was not paused yet. Only then it is a fact that alerts are told of.
+async fn begin_pause(connection: &mut AnyConnection, paused: &Paused) -> Result<bool> {
+    let begun = bind_pause(PAUSE, paused).execute(&mut *connection).await?;
+    if begun.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let fact = Fact::paused(&paused.account, paused.paused_at, &paused.why);
+    facts::add(connection, &[fact]).await?;
+    Ok(true)
+}
+
 fn bind_pause<'q>(sql: &'static str, paused: &'q Paused) -> Query<'q> {
     sqlx::query(sql)
         .bind(paused.account.as_str())
@@ -311,8 +322,7 @@ impl Store {
         read(&mut *self.readers.acquire().await?, account, call).await
     }
 
-    /// Pauses an account, or postpones the next probe of a paused one. Only a pause that begins is
-    /// a fact that alerts are told of.
+    /// Pauses an account, or postpones the next probe of a paused one.
     pub async fn pause(&self, paused: Paused) -> Result<()> {
         self.writer
             .run(move |connection| {
@@ -321,14 +331,17 @@ impl Store {
                     if postponed.rows_affected() > 0 {
                         return Ok(());
                     }
-                    let begun = bind_pause(PAUSE, &paused).execute(&mut *connection).await?;
-                    if begun.rows_affected() > 0 {
-                        let fact = Fact::paused(&paused.account, paused.paused_at, &paused.why);
-                        facts::add(connection, &[fact]).await?;
-                    }
-                    Ok(())
+                    begin_pause(connection, &paused).await.map(|_| ())
                 })
             })
+            .await
+    }
+
+    /// Pauses an account that is not paused yet. Returns true if that began the pause. Of requests
+    /// that X refuses at once only the first does.
+    pub async fn begin_pause(&self, paused: Paused) -> Result<bool> {
+        self.writer
+            .run(move |connection| Box::pin(async move { begin_pause(connection, &paused).await }))
             .await
     }
 

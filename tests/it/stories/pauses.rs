@@ -41,6 +41,41 @@ async fn an_account_that_x_refuses_pauses_while_another_goes_on_and_resumes_by_i
     assert_eq!((stage.prompted(ANA), stage.prompted(ANA + 1), stage.prompted(BEN)), (1, 1, 1));
 }
 
+/// The lines about pauses that an operator is woken by.
+fn loud(log: &Log) -> Vec<String> {
+    let lines = log.of("account.paused").into_iter().filter(|line| line["level"] != "INFO");
+    lines.map(|line| line["message"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_pause_is_loud_once_however_many_requests_x_refuses_and_once_more_after_a_start() {
+    let log = Log::kept();
+    let mut stage = Stage::new().await;
+    stage.fault(ApiCall::Create, 8, unauthenticated());
+    stage.fault(ApiCall::VerifyCredentials, 1_000, unauthenticated());
+    for person in 0..8 {
+        stage.close(&format!("c-{person}"), ANA + person).await;
+    }
+    stage.pass(minutes(20)).await;
+    assert!(stage.calls(ApiCall::Create) > 1, "several were under way at once");
+    let lines = loud(&log);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("X refuses account acme (code 32: "), "{lines:?}");
+    let paused = stage.store.paused("acme").await.unwrap().expect("acme is paused");
+
+    stage.reload(|_| {});
+    stage.pass(minutes(20)).await;
+    assert_eq!(loud(&log).len(), 1, "a reload is no start");
+    for starts in 1..=2 {
+        stage.restart().await;
+        stage.pass(minutes(90)).await;
+        assert_eq!(loud(&log).len(), 1 + starts);
+        let since = paused.paused_at.rfc3339();
+        let words = format!("account acme is paused since {since}: X is asked again now");
+        assert_eq!(loud(&log)[starts], words);
+    }
+}
+
 #[tokio::test]
 async fn a_paused_account_is_asked_about_ever_more_rarely_also_across_a_restart() {
     let mut stage = Stage::new().await;
