@@ -279,12 +279,9 @@ fn of_account(facts: &Facts) -> Vec<Obstacle> {
                 .act("Configure it again, or call its surveys off: `surveyd surveys cancel ID`"),
         );
     }
-    if let Some(Pause { since, why, asked_again_at }) = &facts.pause {
-        let words = format!(
-            "account {name} is paused since {}: X refuses it ({why}); X is asked again at {}",
-            since.rfc3339(),
-            asked_again_at.rfc3339()
-        );
+    if let Some(pause @ Pause { since, why, .. }) = &facts.pause {
+        let words =
+            format!("account {name} is paused since {}: {}", since.rfc3339(), pause.words());
         found.push(obstacle(facts, Cause::Paused, words).since(*since).act(remedy_of_pause(why)));
     }
     if let Some(Holding { since, until, words, rebuild }) = &facts.holding {

@@ -39,10 +39,11 @@ use axum::routing::{get, post};
 use crate::clock::Clock;
 use crate::domain::days::Zone;
 use crate::domain::mapping::Mapping;
+use crate::domain::plain_text::printable;
 use crate::domain::time::Millis;
 use crate::domain::waiting::Served;
 use crate::meters::Meters;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::watcher::Intake;
 use crate::watcher::notice::Origin;
 use crate::watcher::signature::Verifier;
@@ -209,28 +210,38 @@ fn other_method() -> Response {
 }
 
 /// Answers that surveyd is ready if the store takes writes. The store takes writes only once its
-/// schema is up to date. The body has a line for each account on hold. A hold does not make surveyd
-/// unready since closes are still taken.
+/// schema is up to date. The body has a line for each account on hold and for each that X refuses.
+/// Neither makes surveyd unready since closes are still taken.
 async fn ready(State(web): State<Arc<Web>>) -> Response {
-    let holds = async {
+    let standing = async {
         web.store.ping().await?;
-        web.store.holds().await
+        Ok::<_, store::Error>((web.store.holds().await?, web.store.pauses().await?))
     };
-    match holds.await {
-        Ok(holds) => {
+    match standing.await {
+        Ok((holds, mut pauses)) => {
+            let live = web.live();
+            pauses.retain(|(name, _)| live.served.iter().any(|served| served.account == *name));
+            let held = holds.iter().map(|(account, hold)| {
+                format!("account {account} is held: {}\n", hold.words(live.events_horizon))
+            });
+            let paused = pauses.iter().map(|(account, pause)| {
+                format!("account {account} is paused: {}\n", printable(&pause.words()))
+            });
             let mut body = "ready\n".to_owned();
-            for (account, hold) in holds.iter().take(HOLDS_SHOWN) {
-                let words = hold.words(web.live().events_horizon);
-                body.push_str(&format!("account {account} is held: {words}\n"));
-            }
-            if let Some(more) = holds.len().checked_sub(HOLDS_SHOWN).filter(|more| *more > 0) {
-                body.push_str(&format!("and {more} more accounts\n"));
-            }
+            name_accounts(&mut body, held);
+            name_accounts(&mut body, paused);
             body.into_response()
         }
         Err(error) => problem::store(&error),
     }
 }
 
-/// The most accounts on hold that the readiness answer names.
-const HOLDS_SHOWN: usize = 20;
+/// The most accounts on hold, and the most that are paused, that the readiness answer names.
+const ACCOUNTS_SHOWN: usize = 20;
+
+fn name_accounts(body: &mut String, mut lines: impl ExactSizeIterator<Item = String>) {
+    body.extend(lines.by_ref().take(ACCOUNTS_SHOWN));
+    if lines.len() > 0 {
+        body.push_str(&format!("and {} more accounts\n", lines.len()));
+    }
+}

@@ -62,6 +62,7 @@ def test_x_refuses_the_keys(x, night):
     night.sees("keys, log")
     night.reads("keys, check", "status", "--check", code=1)
     night.serves("keys, metrics", "/metrics")
+    night.serves("keys, ready", "/readyz")
     night.report("15", account="globex")
     night.are_prompted("15")
     renewed = replace(acme, token_secret="renewed secret")

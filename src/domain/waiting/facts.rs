@@ -41,6 +41,14 @@ pub struct Pause {
     pub asked_again_at: Millis,
 }
 
+impl Pause {
+    /// The reason and the next question, as the end of a line.
+    pub fn words(&self) -> String {
+        let at = self.asked_again_at.rfc3339();
+        format!("X refuses it ({}); X is asked again at {at}", self.why)
+    }
+}
+
 /// A hold of all sends until X's events have been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use crate::domain::alert::Fact;
 use crate::domain::budget::{Call, CallWindow, RateHeaders};
 use crate::domain::time::{Millis, Ready, millis};
+use crate::domain::waiting::Pause;
 use crate::store::alerts::facts;
 use crate::store::placeholders::Query;
 use crate::store::{Result, Store};
@@ -161,6 +163,9 @@ const PAUSE: &str = "insert into paused_account (account, paused_at, why, probe_
      set paused_at = excluded.paused_at, why = excluded.why, probe_at = excluded.probe_at, \
      probe_wait = excluded.probe_wait, resumed_at = null \
      where paused_account.resumed_at is not null";
+
+const PAUSES: &str = "select account, paused_at, why, probe_at from paused_account \
+     where resumed_at is null order by account";
 
 const RESUME: &str = "update paused_account set resumed_at = $1 \
      where account = $2 and resumed_at is null returning paused_at";
@@ -343,6 +348,17 @@ impl Store {
         self.writer
             .run(move |connection| Box::pin(async move { begin_pause(connection, &paused).await }))
             .await
+    }
+
+    /// Returns the accounts that are paused.
+    pub async fn pauses(&self) -> Result<Vec<(String, Pause)>> {
+        let rows = sqlx::query(PAUSES).fetch_all(&self.readers).await?;
+        let pause = |row: &AnyRow| -> Result<(String, Pause)> {
+            let (since, why) = (row.try_get("paused_at")?, row.try_get("why")?);
+            let asked_again_at = row.try_get("probe_at")?;
+            Ok((row.try_get("account")?, Pause { since, why, asked_again_at }))
+        };
+        rows.iter().map(pause).collect()
     }
 
     /// Ends a pause. Returns true if there was one.

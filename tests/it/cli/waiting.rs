@@ -123,6 +123,14 @@ async fn a_pause_is_said_everywhere_and_needs_somebody() {
     let last = close_many(&program, 3);
     running.until("account.paused", 1).await;
     everything_says((&program, &mut running), ("paused", 3), &last, true).await;
+
+    // A load balancer still sends closes here.
+    let ready = help_desk::client().get(format!("http://{}/readyz", running.address()));
+    let ready = ready.send().await.unwrap();
+    let (status, body) = (ready.status().as_u16(), ready.text().await.unwrap());
+    let words = "ready\naccount acme is paused: X refuses it (code 32: Could not authenticate you.); X is \
+                 asked again at ";
+    assert!(status == 200 && body.starts_with(words) && body.ends_with("Z\n"), "{status} {body}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
