@@ -1,5 +1,6 @@
 //! Finds the obstacles that hold back due surveys for the commands that show them.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -68,7 +69,7 @@ pub async fn facts(
         facts.due > 0 && facts.oldest_due.is_some_and(|due| now.since(due) >= TOLD_AFTER)
     };
     let database = match tries_a_write || all.iter().any(has_waited) {
-        true => refusal(store).await,
+        true => refusal(store, context).await,
         false => None,
     };
     for facts in &mut all {
@@ -88,8 +89,14 @@ async fn presence(store: &Store, context: &Context, all: &[Facts]) -> anyhow::Re
     Ok(if is_held && found == Presence::Nobody { Presence::Unknown } else { found })
 }
 
-/// Returns the reason if the database takes no write now.
-async fn refusal(store: &Store) -> Option<String> {
+/// Returns the reason if the database takes no write now. Who may only read the file learns nothing
+/// of that by trying.
+async fn refusal(store: &Store, context: &Context) -> Option<String> {
+    let file = context.location().ok().and_then(|location| location.file().map(Path::to_owned));
+    let may_write = |file: &PathBuf| rustix::fs::access(file, rustix::fs::Access::WRITE_OK);
+    if file.is_some_and(|file| may_write(&file) == Err(rustix::io::Errno::ACCESS)) {
+        return None;
+    }
     let slow = format!("a write has not ended within {} s", WRITE_WITHIN.as_secs());
     match tokio::time::timeout(WRITE_WITHIN, store.take_a_write()).await {
         Ok(Ok(()) | Err(store::Error::Busy(_))) => None,

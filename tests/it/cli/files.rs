@@ -9,7 +9,7 @@ use super::NOWHERE;
 use crate::harness::program::{Ended, Program, configuration};
 
 /// Somebody without a name on this machine.
-const STRANGER: u32 = 54_321;
+pub(super) const STRANGER: u32 = 54_321;
 
 fn program() -> Program {
     Program::new(&configuration(NOWHERE))

@@ -1,11 +1,15 @@
 //! Why nothing is sent, as everything that an operator looks at says it.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown};
+
 use serde_json::{Value, json};
 use surveyd::sandbox::{
     ApiCall, Behaviour, InjectedFault, Sandbox, SandboxConfig, Scripted, World,
 };
 
 use super::NOWHERE;
+use super::files::{self, STRANGER};
 use crate::harness::help_desk;
 use crate::harness::program::{Program, Running, account, configuration};
 
@@ -189,6 +193,19 @@ fn a_database_that_takes_no_writes_needs_somebody() {
     let shown = program.run(&["status", "--json"]).json();
     assert_eq!(shown["waits"], told["waits"]);
     assert_eq!(shown["must_act"], told["must_act"]);
+}
+
+#[test]
+fn whoever_may_only_read_by_root_is_not_told_that_nobody_can_write() {
+    files::must_be_root();
+    let program = Program::with_database(&configuration(NOWHERE));
+    chown(program.path("surveyd.toml"), Some(STRANGER), Some(STRANGER)).unwrap();
+    for (path, mode) in [(program.folder(), 0o777), (&program.path("surveyd.db"), 0o644)] {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+    let shown = files::run_as(&program, STRANGER, &["status", "--json"]).json();
+    let waits = shown["waits"].as_array().unwrap();
+    assert!(waits.iter().all(|wait| wait["reason"] != "database"), "{shown}");
 }
 
 #[test]
