@@ -302,13 +302,21 @@ async fn a_message_waits_for_the_comment_and_goes_once_it_is_there() {
 async fn a_pause_and_its_end_are_one_fact_each() {
     on_each_engine(async |bench| {
         let first = pause(ACCOUNT, START);
-        bench.store.pause(first.clone()).await.unwrap();
+        assert!(bench.store.begin_pause(first.clone()).await.unwrap());
+        // Refused at the same moment: it changes nothing.
+        let second = pause(ACCOUNT, START.plus(MINUTE));
+        assert!(!bench.store.begin_pause(second).await.unwrap());
+        let pauses = bench.store.pauses().await.unwrap();
+        let told = pauses.iter().map(|(account, pause)| (account.as_str(), pause.since));
+        assert_eq!(told.collect::<Vec<_>>(), [(ACCOUNT, START)]);
+        assert_eq!(pauses[0].1.asked_again_at, first.probe_at);
         let postponed = Paused { probe_at: START.plus(HOUR), ..first.clone() };
         bench.store.pause(postponed.clone()).await.unwrap();
         assert_eq!(bench.store.paused(ACCOUNT).await.unwrap(), Some(postponed));
         let later = START.plus(HOUR);
         assert!(bench.store.resume(ACCOUNT, later).await.unwrap());
         assert!(!bench.store.resume(ACCOUNT, later).await.unwrap());
+        assert_eq!(bench.store.pauses().await.unwrap(), []);
         bench.store.pause(pause(ACCOUNT, later)).await.unwrap();
         let facts = [
             "paused:acme:1790000000000 - 0",
