@@ -52,7 +52,8 @@ pub struct Verified {
 pub struct EventsPage {
     pub updates: Vec<Update>,
     /// Events of unknown kinds and events that surveyd cannot read, as they came. If an event of a
-    /// new kind shows feedback, that is among the updates too.
+    /// new kind shows feedback, that is among the updates, and only what is not kept with it is
+    /// here.
     pub unknown: Vec<String>,
     /// How many events may contain feedback but cannot be read, or contradict another. If there are
     /// any, the page does not prove that something is missing from X.
@@ -92,12 +93,9 @@ pub fn events(body: &[u8]) -> Option<EventsPage> {
     let mut bears = BTreeMap::new();
     for raw in x_json::items(events?, ITEMS_MOST)? {
         let event = WireEvent::of(raw);
-        let update = event.feedback();
-        if !event.is_known || update.is_none() {
-            page.unknown.push(as_it_came(raw.get()));
-        }
-        let Some(update) = update else {
+        let Some(update) = event.feedback() else {
             page.unreadable += usize::from(event.may_tell());
+            page.unknown.push(as_it_came(raw.get()));
             continue;
         };
         // A prompt has one id and one person. Of two different ones, the right one is not known.
@@ -108,6 +106,9 @@ pub fn events(body: &[u8]) -> Option<EventsPage> {
             page.unreadable += 1;
             page.unknown.push(as_it_came(raw.get()));
             continue;
+        }
+        if !event.is_known {
+            page.unknown.push(event.beside_its_feedback(raw));
         }
         page.updates.push(update);
     }
@@ -147,6 +148,18 @@ impl<'a> WireEvent<'a> {
     /// other kind.
     fn update(&self) -> Option<Update> {
         self.feedback().filter(|_| self.is_known)
+    }
+
+    /// The event as it came but for the members of its feedback that are kept with the feedback.
+    /// Its person stays, so that who is erased is found here.
+    fn beside_its_feedback(&self, raw: &RawValue) -> String {
+        let Some(object) = self.object else { return as_it_came(raw.get()) };
+        let names = ["id", "id_str", "to_user_id", "response"];
+        let members = names.into_iter().zip(x_json::members(object, names).unwrap_or_default());
+        let left: Vec<String> = members
+            .filter_map(|(name, member)| Some(format!("\"{name}\":{}", member?.get())))
+            .collect();
+        as_it_came(&replaced(raw, object, &format!("{{{}}}", left.join(","))))
     }
 
     /// True if the event may contain feedback that no other event contains. That is not so for a
@@ -320,10 +333,8 @@ fn given<T>(
 /// A feedback object without its response.
 fn bare(object: &RawValue, response: Option<&RawValue>) -> String {
     let text = object.get();
-    let Some(response) = response.map(RawValue::get) else { return as_it_came(text) };
-    // The response is a slice of this very text.
-    let from = response.as_ptr() as usize - text.as_ptr() as usize;
-    let rest = [&text[..from], "null", &text[from + response.len()..]].concat();
+    let Some(response) = response else { return as_it_came(text) };
+    let rest = replaced(object, response, "null");
     if rest.len() <= RAW_MOST
         && let Ok(Value::Object(mut bare)) = x_json::read(rest.as_bytes())
     {
@@ -331,6 +342,13 @@ fn bare(object: &RawValue, response: Option<&RawValue>) -> String {
         return bounded(Value::Object(bare).to_string());
     }
     bounded(rest)
+}
+
+/// The text of a value with other words for one of its parts, which is a slice of that very text.
+fn replaced(whole: &RawValue, part: &RawValue, by: &str) -> String {
+    let (whole, part) = (whole.get(), part.get());
+    let from = part.as_ptr() as usize - whole.as_ptr() as usize;
+    [&whole[..from], by, &whole[from + part.len()..]].concat()
 }
 
 /// The raw form that is kept. Its members are sorted.

@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::*;
 
 #[test]
@@ -102,6 +104,17 @@ fn feedback_is_shown_by_an_event_of_any_kind() {
         assert_eq!((page.updates.len(), page.unknown.len(), page.unreadable), (1, 1, 0));
         assert_eq!(page.updates[0].object.external_id.as_deref(), Some("c-1"));
     }
+}
+
+#[test]
+fn an_event_of_a_new_kind_is_kept_beside_its_feedback_and_not_with_it() {
+    let event = r#"{"event_type":"feedback.sent","feedback":{"much":[1,2],"id":"1","to_user_id":"3",
+        "updated_at":7,"response":{"new":"part"}},"of":"X"}"#;
+    let page = events(format!(r#"{{"events":[{event}],"next_cursor":""}}"#).as_bytes()).unwrap();
+    let kept: Value = serde_json::from_str(&page.unknown[0]).unwrap();
+    let feedback = json!({"id": "1", "to_user_id": "3", "response": {"new": "part"}});
+    assert_eq!(kept, json!({"event_type": "feedback.sent", "feedback": feedback, "of": "X"}));
+    assert!(page.updates[0].object.raw.contains("much"), "{}", page.updates[0].object.raw);
 }
 
 #[test]
