@@ -2,12 +2,14 @@
 
 Its closes come in and its people answer by way of the simulated X, all within seconds. Then the database is told that
 each of it happened some days earlier. So the past has a change of clocks in it, and no test waits for weeks. It is
-lived once for all processes of a run. Each process serves a copy.
+lived once for all processes of a run. Each process serves a copy. SURVEYD_BUSINESS_ON=postgres keeps it on the test
+server.
 """
 
 import fcntl
 import hashlib
 import json
+import os
 import random
 import shutil
 import sqlite3
@@ -18,11 +20,12 @@ from zoneinfo import ZoneInfo
 
 import requests
 
-from harness import Surveyd, close, moment, new_database, wait_until
+from harness import Surveyd, by_psql, close, moment, new_database, new_server_database, wait_until
 from scenario import OTHER_WEBHOOK_SECRET, WEBHOOK_SECRET, x_account
 from x_server import XServer
 from x_world import World
 
+ENGINE = os.environ.get("SURVEYD_BUSINESS_ON", "sqlite")
 ZONE = ZoneInfo("Europe/Berlin")
 MIN_GROUP = 5
 FRESH_DAYS = 30
@@ -251,7 +254,7 @@ def live(folder):
     made = talks(chance, datetime.now(timezone.utc))
     world.cannot_dm.update(talk.user for talk in made if not talk.can_dm)
     with XServer(world) as x:
-        surveyd = Surveyd(folder, configuration(new_database("sqlite"), x.base_url), secrets())
+        surveyd = Surveyd(folder, configuration(new_store(folder), x.base_url), secrets())
         try:
             surveyd.start()
             for talk in made:
@@ -266,11 +269,11 @@ def live(folder):
                     world.answer(prompt.feedback_id, talk.seconds + 60, text=talk.comment)
             answered = sum(talk.score is not None for talk in prompted)
             commented = sum(talk.comment is not None for talk in prompted)
-            wait_until("all answers", lambda: counted(surveyd) == (answered, commented))
+            wait_until("all answers", lambda: counted(folder) == (answered, commented))
             assert surveyd.stop() == 0
         finally:
             surveyd.kill()
-    move_back(folder / "state" / "surveyd.db", made)
+    move_back(folder, made)
     count_again(folder, len(made))
     known = [
         {
@@ -298,9 +301,31 @@ def file_close(surveyd, talk):
     assert answer.status_code == 202, (talk, answer.status_code, answer.text)
 
 
-def counted(surveyd):
-    with closing(sqlite3.connect(surveyd.folder / "state" / "surveyd.db")) as database:
-        return database.execute("select count(score), count(comment) from feedback").fetchone()
+def new_store(folder, copied_from=None):
+    """The `store.url` of a new database, kept in the folder: an empty one, or a copy of that of another folder."""
+    if ENGINE == "sqlite" or copied_from is None:
+        url = new_database(ENGINE)
+    else:
+        url = new_server_database(store_of(copied_from).rpartition("/")[2])
+    (folder / "store").write_text(url)
+    return url
+
+
+def store_of(folder):
+    return (folder / "store").read_text()
+
+
+def in_database(folder, script):
+    """What the statements, each of a line, give in the database of a folder that no daemon changes just now."""
+    if ENGINE != "sqlite":
+        return by_psql(store_of(folder), script)
+    with closing(sqlite3.connect(folder / "state" / "surveyd.db")) as database, database:
+        return [tuple(map(str, row)) for statement in script.splitlines() for row in database.execute(statement)]
+
+
+def counted(folder):
+    [(scores, comments)] = in_database(folder, "select count(score), count(comment) from feedback;")
+    return int(scores), int(comments)
 
 
 MOVED = {
@@ -310,17 +335,16 @@ MOVED = {
 }
 
 
-def move_back(path, made):
+def move_back(folder, made):
     """Moves all instants of each conversation as far back. Nothing is asked of X again."""
-    with closing(sqlite3.connect(path)) as database, database:
-        ids = dict(database.execute("select conversation_id, id from survey"))
-        for talk in made:
-            back, survey = int(talk.days_ago * 86_400_000), ids[talk.conversation]
-            for name, columns in MOVED.items():
-                moves = ", ".join(f"{column} = {column} - :back" for column in columns)
-                key = "id" if name == "survey" else "survey_id"
-                database.execute(f"update {name} set {moves} where {key} = :survey", {"back": back, "survey": survey})
-        database.execute("update survey set show_at = null")
+    ids = dict(in_database(folder, "select conversation_id, id from survey;"))
+    script = ["update survey set show_at = null;"]
+    for talk in made:
+        for name, columns in MOVED.items():
+            moves = ", ".join(f"{column} = {column} - {int(talk.days_ago * 86_400_000)}" for column in columns)
+            key = "id" if name == "survey" else "survey_id"
+            script.append(f"update {name} set {moves} where {key} = '{ids[talk.conversation]}';")
+    in_database(folder, "\n".join(script))
 
 
 def count_again(folder, closes):
@@ -383,8 +407,8 @@ class Business:
 @contextmanager
 def served(lived, folder, min_group=MIN_GROUP):
     """A daemon over a copy of what was lived, if anything was. X does not answer it."""
-    text = configuration(new_database("sqlite"), "http://127.0.0.1:1", min_group)
-    surveyd = Surveyd(folder, text, secrets())
+    store = store_of(folder) if lived == folder else new_store(folder, lived)
+    surveyd = Surveyd(folder, configuration(store, "http://127.0.0.1:1", min_group), secrets())
     if lived and lived != folder:
         shutil.copytree(lived / "state", folder / "state", dirs_exist_ok=True)
     try:

@@ -39,12 +39,25 @@ def new_database(kind):
     """A store.url that nothing has been written to yet. A missing server fails here; it skips nothing."""
     if kind == "sqlite":
         return "sqlite:surveyd.db"
+    return new_server_database("template1")
+
+
+def new_server_database(template):
+    """A database on the test server, made of another one that nobody is connected to."""
     server = os.environ.get("SURVEYD_TEST_POSTGRES")
     assert server, "SURVEYD_TEST_POSTGRES is not set: these tests need a PostgreSQL; tests/run starts one"
-    assert shutil.which("psql"), "psql is missing; it comes with PostgreSQL"
     name = f"surveyd_{uuid4().hex}"
-    subprocess.run(["psql", "--quiet", server, "--command", f"create database {name}"], check=True)
+    by_psql(server, f"create database {name} template {template}")
     return f"{server.rpartition('/')[0]}/{name}"
+
+
+def by_psql(url, script):
+    """What the statements give, a row a line, its columns between bars."""
+    assert shutil.which("psql"), "psql is missing; it comes with PostgreSQL"
+    psql = ["psql", "--quiet", "--no-align", "--tuples-only", "--set", "ON_ERROR_STOP=1", url, "--file", "-"]
+    done = subprocess.run(psql, input=script, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [tuple(line.split("|")) for line in done.stdout.splitlines()]
 
 
 # Below those that systems hand out by themselves: a daemon that is down keeps its port. The processes that share the

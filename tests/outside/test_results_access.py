@@ -398,3 +398,25 @@ def test_an_unknown_name_is_refused_like_a_wrong_password(business):
     found = [business.sign_in(name, "a wrong password") for name in ("mara", "nobody")]
     texts = [answer.text.replace("mara", "NAME").replace("nobody", "NAME") for answer in found]
     assert texts[0] == texts[1] and {answer.status_code for answer in found} == {401}
+
+
+NUL_KEYS = "account source team agent language tag rule variant before find state period".split()
+
+
+def test_a_character_that_no_database_holds_is_refused_or_finds_nothing(store, tmp_path, monkeypatch):
+    """PostgreSQL's text cannot hold U+0000. Whoever sends it gets an answer all the same."""
+    monkeypatch.setattr(businesses, "ENGINE", store)
+    with served(None, tmp_path) as fresh:
+        ways = [("/", "mara", None), ("/comments", "mara", None), ("/surveys", "mara", None), ("/audit", "otto", None)]
+        ways += [(f"/v1/{name}", None, "warehouse") for name in ("report", "surveys")]
+        ways += [("/v1/export?format=csv", None, "warehouse")]
+        seen = {}
+        for path, login, by in ways:
+            for key in NUL_KEYS:
+                address = f"{path}{'&' if '?' in path else '?'}{key}=a%00b"
+                seen[address] = fresh.get(address, login, by).status_code
+        for path, login, by in [("/surveys/a%00b", "mara", None), ("/v1/surveys/a%00b", None, "warehouse")]:
+            seen[path] = fresh.get(path, login, by).status_code
+        seen["the name of a login"] = fresh.sign_in("ma\0ra", "a wrong password").status_code
+        seen["its password"] = fresh.sign_in("mara", "a wrong\0password").status_code
+        assert {where: status for where, status in seen.items() if status not in (303, 400, 401, 404)} == {}

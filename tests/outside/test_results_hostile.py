@@ -11,8 +11,8 @@ import openpyxl
 import pytest
 from openpyxl.utils.escape import unescape
 
-from business import ACCOUNTS, ZONE, configuration, count_again, counted, lived_once, secrets, served
-from harness import Surveyd, close, moment, new_database, wait_until
+from business import ACCOUNTS, ZONE, configuration, count_again, counted, lived_once, new_store, secrets, served
+from harness import Surveyd, close, moment, wait_until
 from test_files import HOSTILE as OF_SPREADSHEETS
 from test_files import as_cell as as_spreadsheet_cell
 from test_numbers import COLUMNS, FORMULA, as_cell
@@ -94,7 +94,7 @@ def live(folder):
     world = World([keys for _, keys in ACCOUNTS.values()], events_horizon_ms=0)
     count = len(TEXTS)
     with XServer(world) as x:
-        surveyd = Surveyd(folder, configuration(new_database("sqlite"), x.base_url), secrets())
+        surveyd = Surveyd(folder, configuration(new_store(folder), x.base_url), secrets())
         try:
             surveyd.start()
             for number, (agent, team, tag, _) in enumerate(quadruples()):
@@ -105,7 +105,7 @@ def live(folder):
             for number, (*_, comment) in enumerate(quadruples()):
                 [prompt] = world.prompts_to(str(500 + number))
                 world.answer(prompt.feedback_id, 0, score=1 + number % 5, text=comment)
-            wait_until("all answers", lambda: counted(surveyd) == (count, count))
+            wait_until("all answers", lambda: counted(folder) == (count, count))
             assert surveyd.stop() == 0
         finally:
             surveyd.kill()

@@ -124,6 +124,11 @@ async fn led(web: &Arc<Web>, live: &Arc<Live>, form: ErrorForm, request: Request
                      pass on the header Host.";
         return form.refuse(StatusCode::FORBIDDEN, words);
     }
+    // PostgreSQL's text cannot hold it.
+    if [Some(uri.path()), uri.query()].into_iter().flatten().any(|part| part.contains("%00")) {
+        let words = "The address holds the character U+0000 (%00). Nothing has it in its name.";
+        return form.refuse(StatusCode::BAD_REQUEST, words);
+    }
     let visit = Visit {
         web: web.clone(),
         live: live.clone(),
