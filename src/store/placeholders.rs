@@ -79,9 +79,12 @@ impl Places {
 pub const ROWS_MAX: usize = 50;
 
 /// Returns the size of the statement that takes `rows` of at most `most` rows. Only a few sizes
-/// occur and each is prepared once. Preparing costs as much as the work.
+/// occur and each is prepared once. Preparing costs as much as the work, and so does each place
+/// that stays unused. The sizes are the powers of two and the numbers halfway between them.
 pub fn size(rows: usize, most: usize) -> usize {
-    rows.next_power_of_two().min(most)
+    let power = rows.next_power_of_two();
+    let halfway = power / 4 * 3;
+    (if 0 < halfway && rows <= halfway { halfway } else { power }).min(most)
 }
 
 /// A statement whose values are being bound.
@@ -91,4 +94,16 @@ pub type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 pub fn bind_all<'q>(query: Query<'q>, keys: &[&'q str], most: usize) -> Query<'q> {
     let last = keys.len() - 1;
     (0..size(keys.len(), most)).fold(query, |query, place| query.bind(keys[place.min(last)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_has_room_and_little_of_it_is_left() {
+        let sizes = [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 17, 40, 50, 100].map(|rows| size(rows, 100));
+        assert_eq!(sizes, [1, 2, 3, 4, 6, 6, 8, 8, 12, 16, 24, 48, 64, 100]);
+        assert_eq!(size(0, 100), 1);
+    }
 }

@@ -15,7 +15,7 @@ use crate::domain::survey_type::Card;
 use crate::domain::time::Millis;
 use crate::store::Result;
 use crate::store::person::keys::Key;
-use crate::store::placeholders::{Places, Query};
+use crate::store::placeholders::{Places, Query, size};
 use crate::store::rebuild::surveys;
 use crate::store::survey::step;
 
@@ -144,8 +144,7 @@ async fn insert(
     batch: &[NewSurvey],
     (ordinal, if_not_told): (i64, &str),
 ) -> Result<usize> {
-    // Only a few sizes occur and each is prepared once. Preparing costs as much as the write.
-    let rows = batch.len().next_power_of_two();
+    let rows = size(batch.len(), usize::MAX);
     let mut query = sqlx::query(AssertSqlSafe(insert_statement(connection, rows, if_not_told)));
     for row in 0..rows {
         query = bind(query, batch.get(row), ordinal);

@@ -16,7 +16,7 @@ use crate::domain::id::SurveyId;
 use crate::domain::policy::AtClose;
 use crate::domain::survey_type::Card;
 use crate::domain::time::Millis;
-use crate::store::placeholders::Places;
+use crate::store::placeholders::{Places, size};
 use crate::store::{Result, Store};
 
 /// How long a delivery is remembered. No desk retries for longer.
@@ -201,7 +201,7 @@ async fn note(connection: &mut AnyConnection, batch: &[NewSurvey]) -> Result<Vec
     if let Some(survey) = with_event.first() {
         forget(connection, survey.now).await?;
     }
-    let rows = with_event.len().next_power_of_two();
+    let rows = size(with_event.len(), usize::MAX);
     let mut query = sqlx::query(AssertSqlSafe(insert(connection, rows)));
     for row in 0..rows {
         let survey = with_event.get(row);
