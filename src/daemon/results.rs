@@ -1,8 +1,7 @@
 //! Keeps the results and the totals of days fresh, and closes agents' blocks.
 //!
-//! It takes short turns of the writer and rests at least as long between them, and much longer
-//! while closes and sends wait for the writer. So it takes a twentieth of a busy writer. A page or
-//! a report that needs more brings itself up to date.
+//! It takes short turns of the writer and rests at least as long between them, so closes and sends
+//! never have less than half of it. A page or a report that needs more brings itself up to date.
 
 use std::time::{Duration, Instant};
 
@@ -17,10 +16,9 @@ use crate::store::{Closing, Error, Refreshed, Result, Store};
 /// How often it looks for changes if there was nothing left to do.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// The rest after a turn, in lengths of that turn. It is longer if other writes wait: a turn holds
-/// up all closes that come meanwhile.
+/// The rest after a turn, in lengths of that turn. It is longer if other writes wait.
 const REST: u32 = 1;
-const REST_IF_WRITES_WAIT: u32 = 19;
+const REST_IF_WRITES_WAIT: u32 = 4;
 
 /// The rest after the last due day, in lengths of that turn. Today is due again with each close,
 /// and the totals of a very busy day take long.
