@@ -18,7 +18,7 @@
 //!
 //! # The modules, in reading order
 //!
-//! Each module names the files that carry its main things. Its head names the others.
+//! This page names the files that carry the main things. A file's own head says the rest.
 //! ARCHITECTURE.md walks through one close and one answer, file by file.
 //!
 //! 1. [`domain`] holds the rules and is pure.
@@ -29,15 +29,19 @@
 //!    - [`domain::mapping`] makes a close of a help desk's payload. [`domain::talk`] says when a
 //!      talk by Direct Messages is over. [`domain::prompt_text`] renders the text of a prompt.
 //!    - [`domain::event_windows`] chooses which of X's events are read next, and which for a second
-//!      look. [`domain::freshness`] chooses the prompts that X is asked about one by one.
-//!      [`domain::budget`] counts the calls that X allows. [`domain::feedback`] folds what X
-//!      returns. `domain/feedback/join.rs` says which of two updates wins.
+//!      look. [`domain::freshness`] chooses the prompts that X is asked about one by one, and
+//!      `domain/freshness/schedule.rs` says when each is asked about again. [`domain::budget`]
+//!      counts the calls that X allows. [`domain::feedback`] has the fold's rule:
+//!      `domain/feedback/join.rs` joins all that X has said of one feedback.
 //!    - [`domain::summary`] computes the numbers of a [`domain::view`]. `domain/summary/scores.rs`
-//!      has NPS, CSAT and their intervals. [`domain::mood`] says which scores count as
+//!      has NPS, CSAT and their intervals, and `domain/summary/difference.rs` judges the change
+//!      between two periods. [`domain::mood`] says which scores count as
 //!      satisfied. [`domain::access`] says who may see which numbers, [`domain::blocks`] what an
 //!      agent sees, and [`domain::session`] how long somebody stays signed in.
 //!    - [`domain::alert`] decides what is told at once. `domain/alert/told.rs` has the sentences.
-//!      `domain/alert/tries.rs` says when it is tried again. [`domain::silence`] judges whether too
+//!      `domain/alert/tries.rs` says when a message is tried again, and
+//!      `domain/alert/retry_after.rs` how long a receiver wants to be left alone.
+//!      [`domain::silence`] judges whether too
 //!      little came. [`domain::schedule`] says which report is due. [`domain::waiting`] explains
 //!      why a due survey is not sent.
 //! 2. [`config`] reads the configuration and reports all of its faults at once
@@ -49,16 +53,19 @@
 //!    `store/location.rs` opens either, with its settings and connections. `store/placeholders.rs`
 //!    has where their SQL differs.
 //!    - `store/survey/lease.rs` leases due surveys and takes over leases that have run out.
-//!      `store/survey/decide.rs` takes the last decision. `store/survey/send.rs` records a send.
-//!      `store/survey/dry_run.rs` ends a dry run. `store/survey/settle.rs` settles.
-//!    - `store/close/accept.rs` writes a close. `store/close/deliveries.rs` knows those that were
-//!      delivered before. `store/feedback/fold.rs` joins feedback with its rows, and
-//!      `store/feedback/rows.rs` writes them. `store/events/windows.rs` keeps how far the events
-//!      are read. `store/account` keeps budgets, holds, pauses and opt-outs.
+//!      `store/survey/decide.rs` takes the last decision. `store/survey/send.rs` records that a
+//!      send begins, and `store/survey/send_outcome.rs` how it ended. `store/survey/dry_run.rs`
+//!      ends a dry run. `store/survey/settle.rs` writes what became of an uncertain survey.
+//!    - `store/close/accept.rs` makes a survey of a close, or merges the close into the survey that
+//!      waits. `store/close/deliveries.rs` knows the closes that were delivered before.
+//!      `store/feedback/fold.rs` brings the fold into the database, and
+//!      `store/feedback/rows.rs` writes its rows. `store/events/windows.rs` keeps how far the
+//!      events are read. `store/account` keeps budgets, holds, pauses and opt-outs.
 //!    - `store/person/erase.rs` erases one person (`surveyd forget`). `store/person/retention.rs`
 //!      erases by age, and `daemon/retention.rs` runs it. `store/backup` backs up and restores.
-//!    - `store/database/mark_comparison.rs` compares the database with the mark, and
-//!      `store/database/doubt.rs` says whether it is an older backup. The schema is in
+//!    - `store/database/doubt.rs` decides whether a database may be an older backup, so that its
+//!      sends are held. `store/database/mark_comparison.rs` compares it with the mark and begins
+//!      the hold. The schema is in
 //!      `migrations/` at the root, listed in `store/database/migrate.rs`.
 //! 4. [`x`] makes every call to X, signed and only once. `x/client.rs` is the client, with its
 //!    timeouts and TLS. `x/oauth.rs` signs. `x/prompt.rs` posts a prompt. `x/rate_limit.rs` reads
@@ -71,10 +78,12 @@
 //!    from the budget. `worker/pausing.rs` pauses an account. `worker/walk.rs` pages through X's
 //!    events.
 //! 7. [`scheduler`] sends prompts. `scheduler/look_up.rs` asks who can be messaged.
-//!    `scheduler/send.rs` sends. `scheduler/outcome.rs` judges X's answer.
+//!    `scheduler/send.rs` sends. `scheduler/outcome.rs` says what follows from X's answer, whose
+//!    status and body are read in [`x`].
 //! 8. [`poller`] reads answers back. `poller/events.rs` picks the next window and
 //!    `poller/window_reader.rs` reads it. `poller/second_looks.rs` reads it again.
-//!    `poller/shows.rs` asks about fresh prompts. `poller/settle.rs` settles.
+//!    `poller/shows.rs` asks about fresh prompts (X's call feedback/show). `poller/settle.rs` looks
+//!    for what became of uncertain surveys.
 //! 9. [`web`] is the HTTP server. `web/intake.rs` takes notices, as many as `web/source_rate.rs`
 //!    allows. `web/metrics.rs` has `/metrics`. [`web::results`] has pages, sign-in and API. All
 //!    their addresses are in `web/results/routes.rs`. `web/results/guessing.rs` slows down whoever
@@ -83,20 +92,21 @@
 //!     [`pages`] makes HTML of them (`pages/charts.rs` the charts, `pages/templates/` HTML and
 //!     CSS). [`report`] writes reports, and [`report::export`] the CSV, Parquet and XLSX of the
 //!     export.
-//! 11. [`alerts`] tells others at once. [`alerts::deliver`] tries and tries again.
-//!     [`alerts::bodies`] puts them in the form of each chat and [`alerts::signature`] signs.
-//!     [`alerts::address_guard`] sends, and to no private address. Their ranges are in
-//!     [`domain::alert::address`]. [`alerts::silences`] looks for what did not come.
+//! 11. [`alerts`] tells others at once. [`alerts::deliver`] tries each message until it is taken.
+//!     [`alerts::bodies`] puts messages in the form of each chat and [`alerts::signature`] signs
+//!     them. [`alerts::address_guard`] sends the request and keeps it from private addresses, whose
+//!     ranges are in [`domain::alert::address`]. [`alerts::silences`] looks for what did not come.
 //! 12. [`daemon`] wires everything together and owns the loops. `daemon/generation.rs` runs one
 //!     configuration until a reload. `daemon/schedules.rs` runs schedules. `daemon/database.rs`
-//!     opens the database. `daemon/signals.rs` receives SIGTERM and SIGHUP, and [`stop`] says how
-//!     long work may go on.
+//!     opens the database and logs what it finds. `daemon/signals.rs` receives SIGTERM and SIGHUP,
+//!     and [`stop`] says how long work may go on.
 //! 13. [`clock`] notices that the clock was set (`clock.rs`) and estimates X's (`clock/of_x.rs`).
-//!     `scheduler/mod.rs` has what a wrong clock wrote repaired (`pull_back`,
-//!     `store/survey/clock_ahead.rs`), and so do `poller/events.rs` and `poller/shows.rs`.
-//! 14. [`cli`] has a file for each command. `cli/mod.rs` lists them, and `cli/arguments.rs` parses
-//!     the command line. [`rebuild`] rebuilds the record from X's own. [`replay`] shows what
-//!     another configuration would have done.
+//!     What a wrong clock wrote is repaired by each loop for its own rows, in a function named
+//!     `pull_back` (`scheduler/mod.rs`, `poller/shows.rs`).
+//! 14. [`cli`] has a file for each command, and a folder where one file is not enough: `cli/init/`
+//!     has the questions of `surveyd init`. `cli/mod.rs` lists the commands, and
+//!     `cli/arguments.rs` parses the command line. [`rebuild`] rebuilds the record from X's own.
+//!     [`replay`] shows what another configuration would have done.
 //! 15. [`sandbox`] is a simulated X for [`cli::demo`] and the tests. It shares no code with [`x`].
 //!
 //! Two types of the store carry the promise that nobody is prompted twice. A [`store::Leased`] is
@@ -113,8 +123,10 @@
 //! - **person**: who talked with the account, by the id that X has given them.
 //! - **close**: the fact that a conversation ended. A **source** reports it, in surveyd's own form
 //!   (**notice**) or in the help desk's (**payload**). A **reopening** takes it back.
-//! - **talk**: a conversation of which surveyd sees the Direct Messages alone. Silence closes it.
-//! - **survey**: the job made from one close, with at most one prompt to one person.
+//! - **talk**: a conversation of which surveyd sees the Direct Messages alone. It closes once
+//!   nobody writes any more.
+//! - **survey**: the job made from a close, with at most one prompt to one person. A further close
+//!   of the same conversation **merges** into the survey that waits.
 //! - **throttle**: how long a person is left alone after a prompt. **Opt-out**: for ever.
 //! - **prompt**: the Direct Message with X's card. **Sending** it is one request. If no answer
 //!   comes, the survey is **uncertain** until X's events **settle** it: sent or not.
