@@ -417,6 +417,8 @@ def test_a_character_that_no_database_holds_is_refused_or_finds_nothing(store, t
                 seen[address] = fresh.get(address, login, by).status_code
         for path, login, by in [("/surveys/a%00b", "mara", None), ("/v1/surveys/a%00b", None, "warehouse")]:
             seen[path] = fresh.get(path, login, by).status_code
+        # A stranger learns nothing by it.
+        assert {fresh.get(f"/v1/{name}?agent=a%00b").status_code for name in ("report", "export", "status")} == {401}
         seen["the name of a login"] = fresh.sign_in("ma\0ra", "a wrong password").status_code
         seen["its password"] = fresh.sign_in("mara", "a wrong\0password").status_code
         assert {where: status for where, status in seen.items() if status not in (303, 400, 401, 404)} == {}

@@ -34,7 +34,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use tokio::time::timeout;
 
@@ -124,11 +124,6 @@ async fn led(web: &Arc<Web>, live: &Arc<Live>, form: ErrorForm, request: Request
                      pass on the header Host.";
         return form.refuse(StatusCode::FORBIDDEN, words);
     }
-    // PostgreSQL's text cannot hold it.
-    if [Some(uri.path()), uri.query()].into_iter().flatten().any(|part| part.contains("%00")) {
-        let words = "The address holds the character U+0000 (%00). Nothing has it in its name.";
-        return form.refuse(StatusCode::BAD_REQUEST, words);
-    }
     let visit = Visit {
         web: web.clone(),
         live: live.clone(),
@@ -144,12 +139,21 @@ async fn led(web: &Arc<Web>, live: &Arc<Live>, form: ErrorForm, request: Request
     match known(visit, route, form).await {
         Ok(visit) if may_open(route, visit.visitor.as_ref()) => {
             let frame = page::frame_of(&visit);
+            if holds_nul(&uri) {
+                let words = "The address holds the character U+0000 (%00). No name holds it.";
+                return frame.around(form.refuse(StatusCode::BAD_REQUEST, words));
+            }
             frame.around(shown(visit, body, route, form).await)
         }
         Ok(visit) if visit.visitor.is_some() => form.nothing_here(),
         Ok(visit) => unknown(&visit, route, uri.path()),
         Err(refusal) => refusal,
     }
+}
+
+/// True if an address names something with U+0000, which PostgreSQL's text cannot hold.
+fn holds_nul(uri: &Uri) -> bool {
+    [Some(uri.path()), uri.query()].into_iter().flatten().any(|part| part.contains("%00"))
 }
 
 /// Finds out who asks, and takes the right to read the database for them. A stranger without a
