@@ -102,7 +102,7 @@
 //!     and [`stop`] says how long work may go on.
 //! 13. [`clock`] notices that the clock was set (`clock.rs`) and estimates X's (`clock/of_x.rs`).
 //!     What a wrong clock wrote is repaired by each loop for its own rows, in a function named
-//!     `pull_back` (`scheduler/mod.rs`, `poller/shows.rs`).
+//!     `pull_back` (`scheduler/mod.rs`, `poller/events.rs`, `poller/shows.rs`).
 //! 14. [`cli`] has a file for each command, and a folder where one file is not enough: `cli/init/`
 //!     has the questions of `surveyd init`. `cli/mod.rs` lists the commands, and
 //!     `cli/arguments.rs` parses the command line. [`rebuild`] rebuilds the record from X's own.
