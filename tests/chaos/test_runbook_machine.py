@@ -66,6 +66,16 @@ def files_by_hand(night, person):
     night.closes.append(night.notice(person))
 
 
+def is_refused_at_first(night, clock, ahead, person):
+    """The clock is set. X's next answer shows that it is wrong, and from then on X's time counts as well."""
+    with night.world.silent():
+        clock.set(ahead)
+        night.report(person, code=401)
+    notice = night.notice(person)
+    wait_until("the close is taken by X's time", lambda: night.surveyd.post(notice).status_code in (200, 202))
+    night.closes.append(notice)
+
+
 def asked_once(night):
     # X may have been asked for events that are yet to come, by the wrong clock.
     night.world.faults[:] = [fault for fault in night.world.faults if "to_time is too recent" not in fault]
@@ -76,14 +86,12 @@ def test_the_clock_is_behind(x, tmp_path):
     clock = FakeClock(tmp_path)
     with Night(tmp_path, x) as night:
         at_work_by(clock, night)
-        clock.set(-2 * HOUR)
-        night.report("12", code=401)
+        is_refused_at_first(night, clock, -2 * HOUR, "12")
         files_by_hand(night, "13")
         night.sees("clock, log")
         night.nothing_is_sent()
         assert "5 minutes away" in night.operator.type("clock, type")
         night.sees("clock, over")
-        night.report("12")
         asked_once(night)
 
 
@@ -91,14 +99,13 @@ def test_the_clock_is_ahead(x, tmp_path):
     clock = FakeClock(tmp_path)
     with Night(tmp_path, x) as night:
         at_work_by(clock, night)
-        clock.set(2 * HOUR)
-        night.report("12", code=401)
+        is_refused_at_first(night, clock, 2 * HOUR, "12")
         night.reads("clock ahead, check", "status", "--check", code=1)
         files_by_hand(night, "13")
-        night.are_prompted("13")
+        night.are_prompted("12", "13")
         night.operator.type("clock, type")
-        night.report("12", "14")
-        night.are_prompted("12", "14")
+        night.report("14")
+        night.are_prompted("14")
         asked_once(night)
 
 

@@ -70,6 +70,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def serve(self, body):
         world = self.server.world
+        world.answers.wait()
         self.limits = None
         try:
             account = self.authenticate(body)

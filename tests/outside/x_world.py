@@ -8,6 +8,7 @@ import copy
 import random
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 CREATES_A_DAY = 1000
@@ -77,6 +78,8 @@ class World:
 
     def __post_init__(self):
         self.lock = threading.RLock()
+        self.answers = threading.Event()
+        self.answers.set()
         self.prompts = []
         self.feedback = {}
         self.events = []  # (moment in ms, account's user id, event)
@@ -92,6 +95,15 @@ class World:
 
     def now_ms(self):
         return time.time_ns() // 1_000_000 + self.ahead_ms
+
+    @contextmanager
+    def silent(self):
+        """Meanwhile every request waits for its answer."""
+        self.answers.clear()
+        try:
+            yield
+        finally:
+            self.answers.set()
 
     # Limits.
 
